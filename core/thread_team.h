@@ -1,0 +1,61 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace longshot {
+
+/// The one team of threads of the process. The caller is worker 0; the others spin for a while, then sleep.
+/// Work is handed out by worker index, never stolen, and no result may depend on who computes it.
+class ThreadTeam {
+ public:
+  /// REQUIRES: threads >= 1. Starts threads - 1 workers.
+  explicit ThreadTeam(int threads);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  int size() const { return size_; }
+
+  /// Runs `work(worker)` for worker 0..size-1 and returns when all are done. `work` may not throw or nest.
+  /// Allocates nothing.
+  template <class Work>
+  void Run(Work&& work) {
+    if (size_ == 1) {
+      work(0);
+      return;
+    }
+    RunErased([](void* w, int worker) { (*static_cast<std::remove_reference_t<Work>*>(w))(worker); },
+              const_cast<void*>(static_cast<const void*>(&work)));
+  }
+
+  /// Runs `work(begin, end)` on a static partition of [0, count) in multiples of `grain`.
+  template <class Work>
+  void ForRange(int64_t count, int64_t grain, Work&& work) {
+    const int64_t units = (count + grain - 1) / grain;
+    Run([&](int worker) {
+      const int64_t begin = units * worker / size_ * grain;
+      const int64_t end = std::min(count, units * (worker + 1) / size_ * grain);
+      if (begin < end) work(begin, end);
+    });
+  }
+
+ private:
+  using Call = void (*)(void*, int);
+  void RunErased(Call call, void* work);
+  void WorkerLoop(int worker);
+
+  const int size_;
+  Call call_ = nullptr;
+  void* work_ = nullptr;
+  alignas(64) std::atomic<uint32_t> generation_{0};
+  alignas(64) std::atomic<int> running_{0};
+  std::atomic<bool> stop_{false};
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace longshot
