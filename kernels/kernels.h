@@ -1,0 +1,182 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "core/dtype.h"
+#include "core/types.h"
+
+/// The one table of tensor operations. A backend implements it; the model is written against it.
+/// Letters: T rows of a pass, S context rows, H query heads, K KV heads, D head dim, E model dim, V vocabulary.
+/// All views are row-major f32 in memory that belongs to the backend. Calls are asynchronous on the backend's
+/// stream: results may be read on the host after `Synchronize`.
+namespace longshot {
+
+/// Backend memory, freed with the object.
+class Buffer {
+ public:
+  virtual ~Buffer() = default;
+  virtual float* data() = 0;  ///< backend address: not for the host unless the backend says so
+};
+
+/// [rows, cols] f32 in backend memory; `stride` in elements.
+struct MatrixView {
+  float* data = nullptr;
+  int64_t rows = 0, cols = 0, stride = 0;
+
+  MatrixView Rows(int64_t first, int64_t count) const { return {data + first * stride, count, cols, stride}; }
+  MatrixView Columns(int64_t first, int64_t count) const { return {data + first, rows, count, stride}; }
+};
+
+/// How weights are held by a backend: f32 is the golden path, bf16 the fast one.
+enum class WeightType : uint8_t { kF32, kBF16 };
+
+/// A matrix [outputs, inputs] packed once, in a layout that is the backend's secret.
+class PackedWeights {
+ public:
+  virtual ~PackedWeights() = default;
+  virtual int64_t outputs() const = 0;
+  virtual int64_t inputs() const = 0;
+  virtual int64_t bytes() const = 0;
+};
+
+/// Reads row `row` of a matrix as f32 into out [inputs].
+using RowReader = std::function<void(int64_t row, std::span<float> out)>;
+
+/// Which rows are computed together. Decode and verification share one numeric path, so a row's numbers do not
+/// depend on how many are scored with it; prompt rows may take another.
+enum class Phase : uint8_t { kDecode, kPrefill };
+
+enum class Epilogue : uint8_t {
+  kNone,    ///< y = x W^T
+  kAdd,     ///< y += x W^T: the residual stream
+  kSwiGlu,  ///< rows of W are [gate; up]: y = silu(gate) * up, half as many columns as W has rows
+};
+
+/// One product, y [T, outputs] from x [T, inputs].
+struct MatmulArgs {
+  MatrixView x;
+  const PackedWeights* weights = nullptr;
+  MatrixView y;
+  const float* norm = nullptr;  ///< prologue: RMSNorm weight [inputs] applied to each row of x; nullptr: none
+  float norm_eps = 0.0f;
+  const float* bias = nullptr;  ///< [outputs] or nullptr
+  Epilogue epilogue = Epilogue::kNone;
+  Phase phase = Phase::kDecode;
+};
+
+/// Shape of one sequence's KV rows.
+struct KvGeometry {
+  int layers = 0;
+  int kv_heads = 0;
+  int head_dim = 0;
+  int64_t capacity = 0;  ///< rows per (layer, KV head), speculative rows included
+  DType k_type = DType::kBF16;  ///< kF32, kF16 or kBF16
+  DType v_type = DType::kBF16;
+};
+
+/// One sequence's KV rows of every layer. The byte layout is the backend's secret.
+class KvBuffer {
+ public:
+  virtual ~KvBuffer() = default;
+  virtual const KvGeometry& geometry() const = 0;
+  virtual int64_t bytes() const = 0;
+};
+
+/// Absolute positions [begin, end).
+struct KeyRange {
+  int64_t begin = 0, end = 0;
+  friend bool operator==(const KeyRange&, const KeyRange&) = default;
+};
+
+/// What the rows of a pass are: row i stands at position base + depth[i], its KV lies in slot base + i, and it sees
+/// committed rows (< base) that the view names, its ancestors in the pass, and itself. parent[0] = -1,
+/// parent[i] < i, depth[i] = depth[parent[i]] + 1.
+struct RowTopology {
+  int64_t base = 0;                 ///< committed rows before the pass
+  std::span<const int32_t> parent;  ///< [T]
+  std::span<const int32_t> depth;   ///< [T]
+  bool chain = false;               ///< parent[i] = i - 1: slots are positions (prefill, chain drafts)
+
+  int64_t rows() const { return static_cast<int64_t>(parent.size()); }
+};
+
+/// Which committed rows one KV head may read: `ranges`, sorted, disjoint, all below `tail_begin`; and every row
+/// from `tail_begin` to the topology's base.
+struct HeadView {
+  std::span<const KeyRange> ranges;
+  int64_t tail_begin = 0;
+};
+
+/// Softmax attention of T rows over one layer, several query heads sharing each KV head (GQA).
+struct AttentionArgs {
+  MatrixView q;    ///< [T, H * D], rotated
+  MatrixView out;  ///< [T, H * D]
+  int heads = 0;
+  KvBuffer* kv = nullptr;
+  int layer = 0;
+  RowTopology topology;
+  /// First row of the topology that is computed: q row t is topology row first_row + t. The KV of earlier rows was
+  /// written before.
+  int64_t first_row = 0;
+  std::span<const HeadView> views;  ///< [K] or one entry shared by all KV heads
+};
+
+/// Rotates pairs (i, i + D_rot / 2) of each head by positions * inverse frequency.
+struct RopeArgs {
+  MatrixView x;  ///< [T, heads * D], in place
+  int heads = 0;
+  int rotated_dims = 0;                  ///< D_rot <= D
+  std::span<const int64_t> positions;    ///< [T], host memory
+  std::span<const double> inverse_frequencies;  ///< [D_rot / 2], host memory
+  double magnitude = 1.0;
+};
+
+struct BackendInfo {
+  std::string name;          ///< "cpu", "reference", "cuda"
+  std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", ...
+  std::string device;        ///< processor or GPU name
+  int threads = 1;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual BackendInfo Describe() const = 0;
+
+  // Memory.
+  virtual std::unique_ptr<Buffer> Allocate(int64_t floats) = 0;
+  virtual std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) = 0;
+  /// Bytes that `Pack` would take, for the memory table printed before anything is allocated.
+  virtual int64_t PackedBytes(int64_t outputs, int64_t inputs) const = 0;
+  virtual void Upload(std::span<const float> from, float* to) = 0;
+  virtual void Download(const float* from, std::span<float> to) = 0;
+  virtual void Synchronize() = 0;
+
+  // Rows.
+  virtual void Matmul(const MatmulArgs& args) = 0;
+  /// y = x / rms(x) * weight over groups of `group` columns, weight [group] in backend memory: one group per row, or
+  /// one per head (QK norm). y may be x.
+  virtual void RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) = 0;
+  virtual void Rope(const RopeArgs& args) = 0;
+  /// The `k` largest of each row, best first, ties to the lower id. ids: [rows, k], host memory after Synchronize.
+  virtual void TopK(MatrixView x, int k, std::span<Token> ids) = 0;
+
+  // KV rows.
+  virtual std::unique_ptr<KvBuffer> AllocateKv(const KvGeometry& geometry) = 0;
+  virtual int64_t KvBytes(const KvGeometry& geometry) const = 0;
+  /// Encodes k, v: [T, K * D] into slots first_slot.. of one layer.
+  virtual void AppendKv(KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) = 0;
+  /// Moves slot from[i] to first_slot + i in every layer. REQUIRES: from ascending, from[i] >= first_slot + i.
+  virtual void CompactKv(KvBuffer& kv, int64_t first_slot, std::span<const int64_t> from) = 0;
+  /// Decodes slots first_slot.. of one layer into k, v: [count, K * D].
+  virtual void ExportKv(const KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) = 0;
+  /// Overwrites slots [first_slot, first_slot + count) of every layer with NaN: proves that nobody reads them.
+  virtual void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) = 0;
+  virtual void Attention(const AttentionArgs& args) = 0;
+};
+
+}  // namespace longshot

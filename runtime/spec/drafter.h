@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "runtime/spec/sampler.h"
+#include "runtime/spec/target.h"
+#include "runtime/spec/token_tree.h"
+
+namespace longshot {
+
+/// The best label a feature can claim; a report prints the worst in force.
+enum class Exactness : uint8_t { kExact, kDistribution, kChangesModel };
+std::string_view Name(Exactness exactness);  ///< "exact", "distribution", "changes-model"
+
+/// What a drafter wants to see besides tokens.
+struct Taps {
+  int top_k = 0;          ///< best `top_k` ids of every scored row, accepted or not
+  int prefill_rows = 0;   ///< and of the last `prefill_rows` prompt rows
+};
+
+/// One generation, as a drafter sees it when it begins.
+struct DraftContext {
+  Target* target = nullptr;      ///< for drafters that read the target through a view
+  SequenceId sequence = 0;
+  std::span<const Token> prompt;
+  const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
+  const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
+  CoupledNoise noise;                   ///< the target's own noise: a drafter with a law of its own draws with it
+  bool coupled = true;                  ///< verification couples; false: sampled children carry their law
+  uint64_t seed = 0;
+};
+
+/// Limits of one proposal.
+struct DraftBudget {
+  int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
+  int64_t max_depth = 0;
+  uint32_t round = 0;     ///< keys the draws of this round
+};
+
+/// The outcome of one round, as a drafter sees it.
+struct RoundView {
+  const TokenTree* tree = nullptr;
+  std::span<const NodeId> path;     ///< accepted nodes, root first
+  std::span<const Token> emitted;   ///< tokens the round added: the path's, root excluded, then the next pending one
+  int top_k = 0;
+  std::span<const Token> top;       ///< [nodes, top_k] when asked for
+};
+
+/// Proposes token trees. Seam: one folder per drafter. Never sees a verifier; nothing it does can change the
+/// output of an exact rule, only how fast it comes.
+class Drafter {
+ public:
+  virtual ~Drafter() = default;
+  virtual std::string_view name() const = 0;
+  virtual Taps Needs() const { return {}; }
+  /// Forgets the previous generation.
+  virtual void Begin(const DraftContext& context) = 0;
+  /// Grows `tree`, which holds the pending token alone. `history` ends with the pending token. Leaving the root alone is
+  /// plain decoding for one round.
+  virtual void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) = 0;
+  virtual void Observe(const RoundView& round) = 0;
+  /// Bytes held beside the target's, for the memory table.
+  virtual int64_t bytes() const { return 0; }
+};
+
+}  // namespace longshot
