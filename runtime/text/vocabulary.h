@@ -26,6 +26,7 @@ struct Vocabulary {
   std::vector<Token> end_of_generation;  ///< tokens that end an answer, `eos` included
   bool add_bos = false;                  ///< the file asks for BOS before a prompt
   bool add_space_prefix = true;          ///< sentencepiece: dummy prefix
+  bool unigram = false;                  ///< sentencepiece: best total score instead of best-first merging
   std::string chat_template;             ///< the file's template text, only recognised, never executed
 };
 

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/types.h"
+#include "runtime/engine/metrics.h"
+#include "runtime/spec/drafter.h"
+#include "runtime/spec/sampler.h"
+#include "runtime/spec/target.h"
+#include "runtime/spec/verifier.h"
+
+namespace longshot {
+
+/// Why a generation ended.
+enum class StopReason : uint8_t { kEndOfGeneration, kStopString, kLength, kContextFull, kInterrupted };
+std::string_view Name(StopReason reason);
+
+struct GenerateRequest {
+  std::span<const Token> prompt;          ///< at least one token; the last is pending when decoding begins
+  int64_t max_tokens = -1;                ///< -1: until the context is full
+  std::vector<Token> end_tokens;          ///< end the answer; not part of the text
+  bool ignore_eos = false;
+  SamplingConfig sampling;
+  uint64_t seed = 0;
+  int64_t draft_max_nodes = 0;            ///< resolved limits of a proposal; 0 with drafter `none`
+  int64_t draft_max_depth = 0;
+  /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after it
+  /// (a stop string was completed).
+  std::function<bool(Token)> on_token;
+  /// (done, total) prompt tokens. Returning false interrupts.
+  std::function<bool(int64_t, int64_t)> on_prefill;
+  /// Polled between passes: true interrupts cleanly.
+  std::function<bool()> interrupted;
+};
+
+struct GenerateResult {
+  std::vector<Token> tokens;  ///< emitted, end tokens excluded
+  StopReason stop = StopReason::kLength;
+  GenerationMetrics metrics;
+};
+
+/// The one generate loop: prefill, then propose, score, verify, commit until stop. Plain decoding is the same loop
+/// with drafter `none`. Knows the seams, no concrete target, drafter or rule.
+class Engine {
+ public:
+  Engine(Target* target, const Verifier* verifier, Drafter* drafter)
+      : target_(target), verifier_(verifier), drafter_(drafter) {}
+
+  /// Errors: kCapacity before any work when the prompt, or prompt + max_tokens, exceeds the target's context.
+  GenerateResult Generate(const GenerateRequest& request);
+
+ private:
+  Target* target_;
+  const Verifier* verifier_;
+  Drafter* drafter_;
+};
+
+}  // namespace longshot

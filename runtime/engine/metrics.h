@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/types.h"
+
+namespace longshot {
+
+/// Wall time by phase, milliseconds.
+struct PhaseTimes {
+  double prefill = 0, draft = 0, score = 0, verify = 0, commit = 0;
+  double decode() const { return draft + score + verify + commit; }
+};
+
+/// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).
+struct GenerationMetrics {
+  int64_t prompt_tokens = 0;
+  int64_t emitted_tokens = 0;       ///< every token a target pass added, end tokens included
+  int64_t target_passes = 0;
+  int64_t num_drafts = 0;           ///< rounds with a non-empty draft
+  int64_t num_draft_tokens = 0;
+  int64_t num_accepted_tokens = 0;
+  std::vector<int64_t> drafted_per_depth;   ///< rounds whose tree reached depth i + 1
+  std::vector<int64_t> accepted_per_depth;  ///< rounds that accepted a node at depth i + 1
+  std::vector<int64_t> acceptance_histogram;  ///< rounds that accepted exactly i nodes
+  PhaseTimes time_ms;
+  double looping_share = 0;         ///< share of 4-grams of the output that repeat an earlier one
+
+  /// tau = MAT: emitted tokens per target pass, bonus included.
+  double MeanAcceptanceLength() const;
+  double DraftAcceptanceRate() const;  ///< accepted / drafted, 0 without drafts
+  /// P(depth i accepted) over rounds with a draft.
+  std::vector<double> AcceptancePerPosition() const;
+  /// P(depth i accepted | depth i - 1 accepted).
+  std::vector<double> ConditionalAcceptancePerPosition() const;
+  void AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted, int64_t emitted);
+};
+
+/// An output whose repeated 4-gram share exceeds this is flagged: loops flatter every drafter.
+inline constexpr double kLoopingShare = 0.2;
+
+/// Share of 4-grams that occurred before in `tokens`; 0 below 4 tokens.
+double RepeatedFourGramShare(std::span<const Token> tokens);
+
+}  // namespace longshot
