@@ -1,0 +1,146 @@
+#include "runtime/text/byte_level_bpe.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "runtime/text/byte_alphabet.h"
+
+namespace longshot {
+namespace {
+
+// Words longer than this are rarely seen twice, and hashing them would cost as much as merging.
+constexpr size_t kLongestCachedWord = 64;
+
+uint64_t PairKey(int32_t left, int32_t right) { return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right); }
+
+bool IsText(TokenKind kind) { return kind != TokenKind::kControl && kind != TokenKind::kUnknown; }
+
+}  // namespace
+
+// Numbers the strings that bytes and merges make. Symbols 0 to 255 are the bytes.
+struct ByteLevelBpe::Interner {
+  std::unordered_map<std::string, Symbol> symbol_of;
+
+  Interner() {
+    for (int byte = 0; byte < 256; ++byte) symbol_of.emplace(ByteCharacter(byte), byte);
+  }
+  Symbol Intern(std::string text) {
+    return symbol_of.try_emplace(std::move(text), static_cast<Symbol>(symbol_of.size())).first->second;
+  }
+};
+
+ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabulary.pre), unknown_(vocabulary.unknown) {
+  Interner interner;
+  AddMerges(vocabulary, interner);
+  token_of_symbol_.assign(interner.symbol_of.size(), kNoToken);
+  for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
+    if (!IsText(vocabulary.kinds[id])) continue;
+    const auto symbol = interner.symbol_of.find(vocabulary.pieces[id]);
+    if (symbol != interner.symbol_of.end()) token_of_symbol_[symbol->second] = static_cast<Token>(id);
+    if (!pre_tokenizer_.ignores_merges()) continue;
+    std::string bytes = PieceToBytes(vocabulary.pieces[id]);
+    longest_whole_word_ = std::max(longest_whole_word_, bytes.size());
+    whole_words_[std::move(bytes)] = static_cast<Token>(id);
+  }
+  std::copy_n(token_of_symbol_.begin(), token_of_byte_.size(), token_of_byte_.begin());
+}
+
+void ByteLevelBpe::AddMerges(const Vocabulary& vocabulary, Interner& interner) {
+  merges_.reserve(vocabulary.merges.size());
+  int32_t rank = 0;
+  for (const auto& [left, right] : vocabulary.merges) {
+    if (left.empty() || right.empty()) Throw(ErrorCode::kFormat, "tokenizer: merge {} has an empty side", rank);
+    const Symbol left_symbol = interner.Intern(left), right_symbol = interner.Intern(right);
+    merges_.try_emplace(PairKey(left_symbol, right_symbol), Merge{rank++, interner.Intern(left + right)});
+  }
+}
+
+int64_t ByteLevelBpe::Encode(std::string_view text, std::vector<Token>& out) const {
+  struct Range {
+    size_t begin, size;
+  };
+  std::unordered_map<std::string_view, Range> seen;  // tokens of a word met before, as a range of `out`
+  Scratch scratch;
+  for (std::string_view word : pre_tokenizer_.Split(text)) {
+    const bool cached = word.size() <= kLongestCachedWord;
+    if (cached) {
+      if (const auto it = seen.find(word); it != seen.end()) {
+        for (size_t i = 0; i < it->second.size; ++i) out.push_back(out[it->second.begin + i]);
+        continue;
+      }
+    }
+    const size_t begin = out.size();
+    EncodeWord(word, scratch, out);
+    if (cached) seen.emplace(word, Range{begin, out.size() - begin});
+  }
+  return scratch.looked_at;
+}
+
+void ByteLevelBpe::EncodeWord(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
+  if (const Token whole = WholeWord(word); whole != kNoToken) return out.push_back(whole);
+  MergeWord(word, scratch);
+  size_t byte = 0;
+  for (int32_t place = 0; place >= 0; place = scratch.places[place].next) {
+    const int32_t next = scratch.places[place].next;
+    const size_t end = next >= 0 ? static_cast<size_t>(next) : word.size();
+    const Token token = token_of_symbol_[scratch.places[place].symbol];
+    if (token != kNoToken) {
+      out.push_back(token);
+    } else {
+      AppendBytes(word.substr(byte, end - byte), out);
+    }
+    byte = end;
+  }
+}
+
+void ByteLevelBpe::MergeWord(std::string_view word, Scratch& scratch) const {
+  CHECK(!word.empty() && word.size() <= INT32_MAX);
+  const auto size = static_cast<int32_t>(word.size());
+  std::vector<Place>& places = scratch.places;
+  places.clear();
+  for (int32_t i = 0; i < size; ++i) {
+    places.push_back({static_cast<uint8_t>(word[i]), i - 1, i + 1 < size ? i + 1 : -1});
+  }
+  for (int32_t i = 1; i < size; ++i) AddCandidate(i - 1, i, scratch);
+  while (!scratch.candidates.empty()) {
+    const Candidate best = scratch.candidates.top();
+    scratch.candidates.pop();
+    Place& left = places[best.left];
+    Place& right = places[best.right];
+    if (left.symbol != best.left_symbol || right.symbol != best.right_symbol || left.next != best.right) continue;
+    left.symbol = best.result;
+    left.next = right.next;
+    right.symbol = kNoSymbol;
+    if (right.next >= 0) places[right.next].previous = best.left;
+    AddCandidate(left.previous, best.left, scratch);
+    AddCandidate(best.left, left.next, scratch);
+  }
+}
+
+void ByteLevelBpe::AddCandidate(int32_t left, int32_t right, Scratch& scratch) const {
+  if (left < 0 || right < 0) return;
+  ++scratch.looked_at;
+  const Symbol left_symbol = scratch.places[left].symbol, right_symbol = scratch.places[right].symbol;
+  const auto merge = merges_.find(PairKey(left_symbol, right_symbol));
+  if (merge == merges_.end()) return;
+  scratch.candidates.push({merge->second.rank, left, right, left_symbol, right_symbol, merge->second.result});
+}
+
+Token ByteLevelBpe::WholeWord(std::string_view word) const {
+  if (whole_words_.empty() || word.size() > longest_whole_word_) return kNoToken;
+  const auto it = whole_words_.find(std::string(word));
+  return it != whole_words_.end() ? it->second : kNoToken;
+}
+
+void ByteLevelBpe::AppendBytes(std::string_view bytes, std::vector<Token>& out) const {
+  for (char c : bytes) {
+    const auto byte = static_cast<uint8_t>(c);
+    const Token token = token_of_byte_[byte] != kNoToken ? token_of_byte_[byte] : unknown_;
+    if (token == kNoToken) {
+      Throw(ErrorCode::kFormat, "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token", byte);
+    }
+    out.push_back(token);
+  }
+}
+
+}  // namespace longshot
