@@ -44,7 +44,8 @@ nlohmann::json ToJson(std::span<const BoundField> fields);
 /// Errors: kConfig for an unknown key (names the nearest), a value of another type, or one out of range.
 void FromJson(const nlohmann::json& json, std::span<const BoundField> fields);
 
-/// SHA-256 of the canonical JSON: keys sorted, no spaces. Equal values give equal hashes in any declaration order.
+/// SHA-256 of the canonical JSON: keys sorted, no spaces. Equal values give equal hashes in any declaration
+/// order.
 std::string ConfigHash(const nlohmann::json& json);
 
 }  // namespace longshot

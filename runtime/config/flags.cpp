@@ -47,8 +47,8 @@ std::string TypeText(const BoundField& bound) {
 
 }  // namespace
 
-/// A field with its names told apart: CLI11 2.1 takes one-letter shorts only, so the others are rewritten to the
-/// long name before it sees them.
+/// A field with its names told apart: CLI11 2.1 takes one-letter shorts only, so the others are rewritten to
+/// the long name before it sees them.
 struct CommandLine::Flag {
   const Section* section = nullptr;
   const BoundField* bound = nullptr;
@@ -105,7 +105,8 @@ std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arg
     const Flag* flag = find(name);
     out.push_back(flag->name);
     if (!flag->takes_value()) {
-      if (equals != std::string::npos) Throw(ErrorCode::kUsage, "{} takes no value, got '{}'", name, argument);
+      if (equals != std::string::npos)
+        Throw(ErrorCode::kUsage, "{} takes no value, got '{}'", name, argument);
       continue;
     }
     if (equals == std::string::npos && i + 1 == arguments.size()) {
@@ -123,10 +124,13 @@ void AddOption(CLI::App& app, const std::string& section, const BoundField& boun
   std::string names = name, help(bound.field.help);
   for (const std::string& spelling : spellings) {
     if (spelling.size() == 2) names = spelling + "," + names;
-    if (!IsLong(spelling) && spelling.size() > 2) help += fmt::format("{}(also {})", help.empty() ? "" : " ", spelling);
+    if (!IsLong(spelling) && spelling.size() > 2)
+      help += fmt::format("{}(also {})", help.empty() ? "" : " ", spelling);
   }
   if (const auto* on = std::get_if<bool*>(&bound.value)) {
-    app.add_flag_callback(names, [on = *on] { *on = true; }, help)->group(section);
+    app.add_flag_callback(
+           names, [on = *on] { *on = true; }, help)
+        ->group(section);
     return;
   }
   const auto set = [bound, name](const std::vector<std::string>& values) {
@@ -154,8 +158,8 @@ bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std:
   } catch (const CLI::CallForHelp&) {
     return false;
   } catch (const CLI::ExtrasError&) {
-    Throw(ErrorCode::kUsage, "unexpected argument '{}' (longshot {} --help)", Printable(app.remaining().front()),
-          command_);
+    Throw(ErrorCode::kUsage, "unexpected argument '{}' (longshot {} --help)",
+          Printable(app.remaining().front()), command_);
   } catch (const CLI::ParseError& error) {
     Throw(ErrorCode::kUsage, "{} (longshot {} --help)", Printable(error.what(), 200), command_);
   }

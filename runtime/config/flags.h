@@ -9,7 +9,8 @@
 
 namespace longshot {
 
-/// The command line of one command, made from the field lists of its config structs: nothing is declared twice.
+/// The command line of one command, made from the field lists of its config structs: nothing is declared
+/// twice.
 class CommandLine {
  public:
   /// An argument without a flag, such as the MODEL of `inspect MODEL`.
@@ -25,10 +26,10 @@ class CommandLine {
   void Add(Section section) { sections_.push_back(std::move(section)); }
   void Add(Positional positional) { positionals_.push_back(std::move(positional)); }
 
-  /// Sets the fields from `arguments` (the command's name not among them). An alias is accepted and told in `hints`,
-  /// one line each. A flag given twice: the last one counts; a list field gathers all.
-  /// Returns false when help was asked for: nothing is to be run.
-  /// Errors: kUsage for an unknown flag (names the nearest), a missing or malformed value, an argument too many.
+  /// Sets the fields from `arguments` (the command's name not among them). An alias is accepted and told in
+  /// `hints`, one line each. A flag given twice: the last one counts; a list field gathers all. Returns false
+  /// when help was asked for: nothing is to be run. Errors: kUsage for an unknown flag (names the nearest), a
+  /// missing or malformed value, an argument too many.
   bool Parse(std::span<const std::string> arguments, std::vector<std::string>& hints) const;
 
   /// Every flag with its unit, range, default value and help.
@@ -37,7 +38,8 @@ class CommandLine {
  private:
   struct Flag;
   std::vector<Flag> Flags() const;
-  std::vector<std::string> Normalize(std::span<const std::string> arguments, std::vector<std::string>& hints) const;
+  std::vector<std::string> Normalize(std::span<const std::string> arguments,
+                                     std::vector<std::string>& hints) const;
 
   std::string command_, summary_;
   std::vector<Section> sections_;
