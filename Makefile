@@ -1,0 +1,45 @@
+# Plain `make` builds build/longshot. `make demo` and `make test` start from a fresh Debian 12 machine.
+.DEFAULT_GOAL := build
+.PHONY: build packages model demo test test-long asan tsan fuzz clean
+
+# The document of the demo: this repository's own words.
+DEMO_DOC ?= README.md core runtime/kv runtime/spec
+
+build:
+	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
+	  { echo "cmake or ninja is missing; run: make packages" >&2; exit 1; }
+	cmake --preset release
+	cmake --build --preset release --target longshot
+
+packages:
+	@scripts/install_packages.sh
+
+model:
+	@scripts/fetch_model.sh
+
+demo: packages
+	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory model
+	build/longshot demo $(addprefix --doc ,$(DEMO_DOC))
+
+test: packages model
+	@scripts/run_tests.sh
+
+test-long: packages model
+	@scripts/run_tests.sh --long
+
+asan:
+	cmake --preset asan
+	cmake --build --preset asan --target tests_unit
+	ctest --test-dir build-asan -L unit --output-on-failure
+
+tsan:
+	cmake --preset tsan
+	cmake --build --preset tsan --target tests_threads
+	ctest --test-dir build-tsan -L threads --output-on-failure
+
+fuzz:
+	tests/fuzz/run_short.sh --long
+
+clean:
+	rm -rf build build-debug build-asan build-tsan

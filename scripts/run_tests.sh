@@ -1,0 +1,81 @@
+#!/bin/sh
+# Builds and runs the whole suite: everything in the release build, the unit tests under ASan + UBSan, the threaded
+# ones under TSan, and fuzzing in a short form. `--long` adds the slow tests and fuzzes longer. The last line says
+# how many passed, failed and were skipped; the exit status is 0 when none failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+long=
+[ "${1:-}" = --long ] && long=1
+jobs=$(nproc)
+passed=0 failed=0 skipped=0
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+trap 'exit 130' INT TERM
+
+say() { echo "== $*"; }
+
+# build NAME PRESET TARGET: a build that breaks counts as one failed test.
+build() {
+  say "$1: build"
+  if cmake --preset "$2" >"$results/log" 2>&1 && cmake --build --preset "$2" --target "$3" >"$results/log" 2>&1; then
+    return 0
+  fi
+  tail -n 40 "$results/log"
+  echo "FAILED: the build of $1"
+  failed=$((failed + 1))
+  return 1
+}
+
+attribute() {
+  grep -o "$1=\"[0-9]*\"" "$results/junit.xml" | head -n 1 | tr -dc '0-9'
+}
+
+# check NAME FOLDER CTEST-ARGUMENTS...: runs tests and adds up their results.
+check() {
+  say "$1: test"
+  name=$1 folder=$2
+  shift 2
+  rm -f "$results/junit.xml"
+  ctest --test-dir "$folder" -j "$jobs" --timeout 600 --output-on-failure --output-junit "$results/junit.xml" \
+    "$@" >"$results/log" 2>&1
+  total=$(attribute tests) bad=$(attribute failures) skip=$(attribute skipped) off=$(attribute disabled)
+  if [ -z "$total" ] || [ "$total" -eq 0 ]; then
+    tail -n 20 "$results/log"
+    echo "FAILED: $name ran no tests"
+    failed=$((failed + 1))
+    return
+  fi
+  [ "$bad" -eq 0 ] || cat "$results/log"
+  echo "$name: $((total - bad - skip - off)) passed, $bad failed, $((skip + off)) skipped"
+  grep 'Skipped' "$results/log" | sed 's/^/  /' | head -n 20
+  passed=$((passed + total - bad - skip - off)) failed=$((failed + bad)) skipped=$((skipped + skip + off))
+}
+
+# script NAME COMMAND...: one test that is a command.
+script() {
+  name=$1
+  shift
+  say "$name"
+  if "$@" >"$results/log" 2>&1; then
+    tail -n 3 "$results/log"
+    passed=$((passed + 1))
+  else
+    tail -n 60 "$results/log"
+    echo "FAILED: $name"
+    failed=$((failed + 1))
+  fi
+}
+
+only='-LE gpu|slow'
+[ -z "$long" ] || only='-LE gpu'
+
+build release release all && check release build ${only}
+build "ASan + UBSan" asan tests_unit && check "ASan + UBSan" build-asan -L unit ${only}
+build TSan tsan tests_threads && check TSan build-tsan -L threads ${only}
+for fuzz in tests/fuzz/run_short.sh; do
+  script "fuzzing" sh "$fuzz" ${long:+--long}
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
