@@ -4,9 +4,10 @@
 
 namespace longshot {
 
-/// Bugs that a build may plant in a loader, one for each class that hostile model files exploit, to prove that
-/// the fuzz harnesses find them (tests/fuzz/prove_planted_bugs.sh). The CMake variable LONGSHOT_PLANTED_BUG
-/// names one, without the k. Ordinary builds plant none, and the compiler removes every `if (Planted(...))`.
+/// Bugs that a build may plant in a loader, one for each class that hostile model files exploit, to prove
+/// that the fuzz harnesses find them (tests/fuzz/prove_planted_bugs.sh). The CMake variable
+/// LONGSHOT_PLANTED_BUG names one, without the k. Ordinary builds plant none, and the compiler removes every
+/// `if (Planted(...))`.
 enum class PlantedBug : uint8_t {
   kNone,
   kSizeOverflow,       ///< product of dimensions wraps

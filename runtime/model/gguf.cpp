@@ -17,9 +17,10 @@ namespace longshot {
 namespace {
 
 constexpr uint32_t kTypeCount = 13;
-constexpr uint32_t kMaxDims = 4;                 // GGML_MAX_DIMS
+constexpr uint32_t kMaxDims = 4;                    // GGML_MAX_DIMS
 constexpr uint64_t kMaxLength = uint64_t{1} << 30;  // of a string or an array, as ggml has it
-constexpr int64_t kDefaultAlignment = 32;        // GGUF_DEFAULT_ALIGNMENT
+constexpr uint64_t kMaxEntries = 1 << 16;           // of metadata; published files have about 40
+constexpr int64_t kDefaultAlignment = 32;           // GGUF_DEFAULT_ALIGNMENT
 
 /// Stored size of a scalar type, 0 for strings and arrays.
 constexpr uint64_t Size(GgufType type) {
@@ -49,8 +50,10 @@ GgufType ReadType(ByteReader& in, std::string_view key) {
   return static_cast<GgufType>(type);
 }
 
-/// Reads past an array's elements and returns their bytes; strings are walked, so that later reads may trust them.
-std::span<const std::byte> ReadElements(ByteReader& in, std::span<const std::byte> file, const GgufEntry& entry) {
+/// Reads past an array's elements and returns their bytes; strings are walked, so that later reads may trust
+/// them.
+std::span<const std::byte> ReadElements(ByteReader& in, std::span<const std::byte> file,
+                                        const GgufEntry& entry) {
   if (entry.element_type == GgufType::kArray) {
     Throw(ErrorCode::kFormat, "metadata {} is an array of arrays, which GGUF readers do not accept",
           Printable(entry.key));
@@ -105,10 +108,11 @@ uint32_t ReadVersion(ByteReader& in) {
   const auto version = in.Read<uint32_t>("GGUF version");
   if (version == 2 || version == 3) return version;
   if (version != 0 && (version & 0xFFFF) == 0) {
-    Throw(ErrorCode::kUnsupported, "big-endian GGUF file, expected little-endian: convert it for this machine");
+    Throw(ErrorCode::kUnsupported,
+          "big-endian GGUF file, expected little-endian: convert it for this machine");
   }
-  Throw(ErrorCode::kUnsupported, "GGUF version {}, expected 2 or 3: convert the model with a current llama.cpp",
-        version);
+  Throw(ErrorCode::kUnsupported,
+        "GGUF version {}, expected 2 or 3: convert the model with a current llama.cpp", version);
 }
 
 void RefuseSplit(const GgufFile& file) {
@@ -136,7 +140,8 @@ int64_t Alignment(const GgufFile& file) {
 std::vector<int64_t> ReadShape(ByteReader& in, std::string_view name) {
   const auto dims = in.Read<uint32_t>("number of dimensions");
   if (!Planted(PlantedBug::kTooManyDims) && (dims == 0 || dims > kMaxDims)) {
-    Throw(ErrorCode::kFormat, "tensor {} has {} dimensions, expected 1 to {}", Printable(name), dims, kMaxDims);
+    Throw(ErrorCode::kFormat, "tensor {} has {} dimensions, expected 1 to {}", Printable(name), dims,
+          kMaxDims);
   }
   std::array<int64_t, kMaxDims> innermost_first{};
   int64_t* next = innermost_first.data();
@@ -192,7 +197,8 @@ void LocateTensor(GgufTensor& tensor, std::span<const std::byte> data, int64_t a
   const std::optional<uint64_t> size = StoredBytes(tensor);
   const bool inside = tensor.offset <= data.size() && size.value_or(0) <= data.size() - tensor.offset;
   if (!inside && !Planted(PlantedBug::kTensorRange)) {
-    Throw(ErrorCode::kFormat, "tensor {} needs {} bytes at offset {}, but the data section has {}: truncated file",
+    Throw(ErrorCode::kFormat,
+          "tensor {} needs {} bytes at offset {}, but the data section has {}: truncated file",
           Printable(tensor.name), size.value_or(0), tensor.offset, data.size());
   }
   if (size) tensor.bytes = {data.data() + tensor.offset, *size};
@@ -201,7 +207,8 @@ void LocateTensor(GgufTensor& tensor, std::span<const std::byte> data, int64_t a
 void RefuseOverlap(std::span<const GgufTensor> tensors) {
   std::vector<uint32_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return tensors[a].offset < tensors[b].offset; });
+  std::sort(order.begin(), order.end(),
+            [&](uint32_t a, uint32_t b) { return tensors[a].offset < tensors[b].offset; });
   for (size_t i = 1; i < order.size(); ++i) {
     const GgufTensor &before = tensors[order[i - 1]], &after = tensors[order[i]];
     if (before.bytes.size() > after.offset - before.offset) {
@@ -213,8 +220,9 @@ void RefuseOverlap(std::span<const GgufTensor> tensors) {
 
 [[noreturn]] void ThrowType(const GgufEntry& entry, std::string_view expected) {
   const bool array = entry.type == GgufType::kArray;
-  Throw(ErrorCode::kFormat, "metadata {} has type {}{}, expected {}: damaged or hostile file", Printable(entry.key),
-        array ? "array of " : "", Name(array ? entry.element_type : entry.type), expected);
+  Throw(ErrorCode::kFormat, "metadata {} has type {}{}, expected {}: damaged or hostile file",
+        Printable(entry.key), array ? "array of " : "", Name(array ? entry.element_type : entry.type),
+        expected);
 }
 
 template <class T>
@@ -226,19 +234,31 @@ std::vector<T> CopyArray(const GgufEntry& entry) {
 
 std::string DescribeScalar(GgufType type, std::span<const std::byte> bytes, uint64_t i) {
   switch (type) {
-    case GgufType::kU8: return fmt::to_string(LoadAt<uint8_t>(bytes, i));
-    case GgufType::kI8: return fmt::to_string(int{LoadAt<int8_t>(bytes, i)});
-    case GgufType::kU16: return fmt::to_string(LoadAt<uint16_t>(bytes, i));
-    case GgufType::kI16: return fmt::to_string(LoadAt<int16_t>(bytes, i));
-    case GgufType::kU32: return fmt::to_string(LoadAt<uint32_t>(bytes, i));
-    case GgufType::kI32: return fmt::to_string(LoadAt<int32_t>(bytes, i));
-    case GgufType::kF32: return fmt::format("{}", LoadAt<float>(bytes, i));
-    case GgufType::kBool: return LoadAt<uint8_t>(bytes, i) != 0 ? "true" : "false";
-    case GgufType::kU64: return fmt::to_string(LoadAt<uint64_t>(bytes, i));
-    case GgufType::kI64: return fmt::to_string(LoadAt<int64_t>(bytes, i));
-    case GgufType::kF64: return fmt::format("{}", LoadAt<double>(bytes, i));
+    case GgufType::kU8:
+      return fmt::to_string(LoadAt<uint8_t>(bytes, i));
+    case GgufType::kI8:
+      return fmt::to_string(int{LoadAt<int8_t>(bytes, i)});
+    case GgufType::kU16:
+      return fmt::to_string(LoadAt<uint16_t>(bytes, i));
+    case GgufType::kI16:
+      return fmt::to_string(LoadAt<int16_t>(bytes, i));
+    case GgufType::kU32:
+      return fmt::to_string(LoadAt<uint32_t>(bytes, i));
+    case GgufType::kI32:
+      return fmt::to_string(LoadAt<int32_t>(bytes, i));
+    case GgufType::kF32:
+      return fmt::format("{}", LoadAt<float>(bytes, i));
+    case GgufType::kBool:
+      return LoadAt<uint8_t>(bytes, i) != 0 ? "true" : "false";
+    case GgufType::kU64:
+      return fmt::to_string(LoadAt<uint64_t>(bytes, i));
+    case GgufType::kI64:
+      return fmt::to_string(LoadAt<int64_t>(bytes, i));
+    case GgufType::kF64:
+      return fmt::format("{}", LoadAt<double>(bytes, i));
     case GgufType::kString:
-    case GgufType::kArray: break;
+    case GgufType::kArray:
+      break;
   }
   return {};
 }
@@ -246,8 +266,8 @@ std::string DescribeScalar(GgufType type, std::span<const std::byte> bytes, uint
 }  // namespace
 
 std::string_view Name(GgufType type) {
-  constexpr std::array<std::string_view, kTypeCount> kNames{"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
-                                                            "bool", "string", "array", "u64", "i64", "f64"};
+  constexpr std::array<std::string_view, kTypeCount> kNames{
+      "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"};
   return kNames[static_cast<uint32_t>(type)];
 }
 
@@ -256,6 +276,10 @@ GgufFile::GgufFile(std::span<const std::byte> file) {
   version_ = ReadVersion(in);
   const auto tensor_count = in.Read<uint64_t>("tensor count");
   const auto entry_count = in.Read<uint64_t>("metadata count");
+  if (entry_count > kMaxEntries && !Planted(PlantedBug::kUncheckedCount)) {
+    Throw(ErrorCode::kFormat, "{} metadata entries, more than the limit of {}: damaged or hostile file",
+          entry_count, kMaxEntries);
+  }
   if (Planted(PlantedBug::kUncheckedCount)) entries_.reserve(entry_count);
   for (uint64_t i = 0; i < entry_count; ++i) entries_.push_back(ReadEntry(in, file));
   by_key_ = OrderUnique(entries_.size(), "metadata", [&](uint32_t i) { return entries_[i].key; });
@@ -265,8 +289,7 @@ GgufFile::GgufFile(std::span<const std::byte> file) {
   for (uint64_t i = 0; i < tensor_count; ++i) tensors_.push_back(ReadTensor(in));
   OrderUnique(tensors_.size(), "tensor", [&](uint32_t i) { return tensors_[i].name; });
   if (tensors_.empty()) return;
-  const int64_t data_begin =
-      RoundUp(CheckedAdd(static_cast<int64_t>(in.position()), alignment, "data section") - alignment, alignment);
+  const int64_t data_begin = RoundUp(static_cast<int64_t>(in.position()), alignment);
   const auto data = file.subspan(std::min<uint64_t>(static_cast<uint64_t>(data_begin), file.size()));
   for (GgufTensor& tensor : tensors_) LocateTensor(tensor, data, alignment);
   RefuseOverlap(tensors_);
@@ -282,19 +305,28 @@ std::optional<int64_t> GgufFile::Integer(std::string_view key) const {
   const GgufEntry* entry = Find(key);
   if (entry == nullptr) return std::nullopt;
   switch (entry->type) {
-    case GgufType::kU8: return LoadAt<uint8_t>(entry->payload, 0);
-    case GgufType::kI8: return LoadAt<int8_t>(entry->payload, 0);
-    case GgufType::kU16: return LoadAt<uint16_t>(entry->payload, 0);
-    case GgufType::kI16: return LoadAt<int16_t>(entry->payload, 0);
-    case GgufType::kU32: return LoadAt<uint32_t>(entry->payload, 0);
-    case GgufType::kI32: return LoadAt<int32_t>(entry->payload, 0);
-    case GgufType::kI64: return LoadAt<int64_t>(entry->payload, 0);
+    case GgufType::kU8:
+      return LoadAt<uint8_t>(entry->payload, 0);
+    case GgufType::kI8:
+      return LoadAt<int8_t>(entry->payload, 0);
+    case GgufType::kU16:
+      return LoadAt<uint16_t>(entry->payload, 0);
+    case GgufType::kI16:
+      return LoadAt<int16_t>(entry->payload, 0);
+    case GgufType::kU32:
+      return LoadAt<uint32_t>(entry->payload, 0);
+    case GgufType::kI32:
+      return LoadAt<int32_t>(entry->payload, 0);
+    case GgufType::kI64:
+      return LoadAt<int64_t>(entry->payload, 0);
     case GgufType::kU64: {
       const auto value = LoadAt<uint64_t>(entry->payload, 0);
-      if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return static_cast<int64_t>(value);
+      if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+        return static_cast<int64_t>(value);
       Throw(ErrorCode::kFormat, "metadata {} is {}, larger than any meaningful value", Printable(key), value);
     }
-    default: ThrowType(*entry, "an integer");
+    default:
+      ThrowType(*entry, "an integer");
   }
 }
 
@@ -360,8 +392,9 @@ std::string Describe(const GgufEntry& entry) {
   ByteReader strings(entry.payload);
   for (uint64_t i = 0; i < std::min(entry.count, kShown); ++i) {
     if (i > 0) text += ", ";
-    text += entry.element_type == GgufType::kString ? Printable(AsText(ReadString(strings, "metadata string")), 24)
-                                                    : DescribeScalar(entry.element_type, entry.payload, i);
+    text += entry.element_type == GgufType::kString
+                ? Printable(AsText(ReadString(strings, "metadata string")), 24)
+                : DescribeScalar(entry.element_type, entry.payload, i);
   }
   return text + (entry.count > kShown ? ", ...]" : "]");
 }

@@ -5,11 +5,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/dtype.h"
 #include "core/mapped_file.h"
 #include "runtime/model/model_config.h"
+#include "runtime/text/vocabulary.h"
 
 namespace longshot {
 
@@ -20,11 +22,19 @@ struct TensorInfo {
   DType type = DType::kF32;
   std::vector<int64_t> shape;
   std::span<const std::byte> bytes;
-  /// Llama checkpoints in GGUF hold q and k with rotary pairs interleaved (2i, 2i+1); Hugging Face holds halves
-  /// (i, i + D/2). The forward pass uses halves for both: rows of these tensors are permuted when read.
+  /// Llama checkpoints in GGUF hold q and k with rotary pairs interleaved (2i, 2i+1); Hugging Face holds
+  /// halves (i, i + D/2). The forward pass uses halves for both: rows of these tensors are permuted when
+  /// read.
   bool interleaved_rope_rows = false;
 
   int64_t elements() const;
+};
+
+/// A tensor that is listed but cannot be used, because this build does not read its type.
+struct UnreadableTensor {
+  std::string name;
+  std::string type;  ///< "ggml type 16", "I64"
+  std::vector<int64_t> shape;
 };
 
 /// A parsed model on disk (GGUF file or Hugging Face folder). Immutable; maps its files, allocates only what
@@ -45,8 +55,18 @@ class ModelFile {
   /// The decoder's shape. Errors: kUnsupported naming the architecture found and those supported.
   const ModelConfig& config() const;
   std::span<const TensorInfo> tensors() const;
-  /// nullptr when absent.
+  std::span<const UnreadableTensor> unreadable_tensors() const;
+  /// nullptr when absent. Errors: kUnsupported when the tensor is there but of a type this build does not
+  /// read.
   const TensorInfo* Find(std::string_view name) const;
+  /// Errors: those of config(); kFormat naming a tensor that is missing or of another shape than config()
+  /// asks for; kUnsupported naming one that the decoder would not use (a bias, experts) or cannot read.
+  void RequireDecoder() const;
+  /// The tokenizer's tables, read on first use; present in vocabulary-only files of any architecture.
+  /// Errors: kUnsupported naming the tokenizer family found and those supported, kFormat.
+  const Vocabulary& vocabulary() const;
+  /// Keys and values for people: printable, arrays and long texts shortened.
+  std::span<const std::pair<std::string, std::string>> metadata() const;
   /// SHA-256 of the whole content (all weight files in order), computed on first use.
   std::string Sha256() const;
   /// Lets the kernel drop pages that packing has read.
