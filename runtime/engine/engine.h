@@ -21,16 +21,16 @@ enum class StopReason : uint8_t { kEndOfGeneration, kStopString, kLength, kConte
 std::string_view Name(StopReason reason);
 
 struct GenerateRequest {
-  std::span<const Token> prompt;          ///< at least one token; the last is pending when decoding begins
-  int64_t max_tokens = -1;                ///< -1: until the context is full
-  std::vector<Token> end_tokens;          ///< end the answer; not part of the text
-  bool ignore_eos = false;
+  std::span<const Token> prompt;  ///< at least one token; the last is pending when decoding begins
+  int64_t max_tokens = -1;        ///< -1: until the context is full
+  std::vector<Token> end_tokens;  ///< end the answer; not part of the text
+  bool ignore_eos = false;        ///< end tokens are tokens like any other
   SamplingConfig sampling;
   uint64_t seed = 0;
-  int64_t draft_max_nodes = 0;            ///< resolved limits of a proposal; 0 with drafter `none`
+  int64_t draft_max_nodes = 0;  ///< resolved limits of a proposal; 0 with drafter `none`
   int64_t draft_max_depth = 0;
-  /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after it
-  /// (a stop string was completed).
+  /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after
+  /// it (a stop string was completed).
   std::function<bool(Token)> on_token;
   /// (done, total) prompt tokens. Returning false interrupts.
   std::function<bool(int64_t, int64_t)> on_prefill;
@@ -44,14 +44,19 @@ struct GenerateResult {
   GenerationMetrics metrics;
 };
 
-/// The one generate loop: prefill, then propose, score, verify, commit until stop. Plain decoding is the same loop
-/// with drafter `none`. Knows the seams, no concrete target, drafter or rule.
+/// The one generate loop: prefill, then propose, score, verify, commit until stop. Plain decoding is the same
+/// loop with drafter `none`. Knows the seams, no concrete target, drafter or rule.
 class Engine {
  public:
   Engine(Target* target, const Verifier* verifier, Drafter* drafter)
       : target_(target), verifier_(verifier), drafter_(drafter) {}
 
-  /// Errors: kCapacity before any work when the prompt, or prompt + max_tokens, exceeds the target's context.
+  /// The output depends on the prompt, the sampling, the seed and the rule; with a coupled rule on nothing
+  /// else. Draws are keyed by sequence 0 of the request, never by the target's slot, which may differ between
+  /// runs. Errors, all before any work: kCapacity when the prompt, or prompt + max_tokens, exceeds the
+  /// target's context; kUsage for an empty prompt or a bad max_tokens; kConfig for negative draft limits;
+  /// kFormat for a prompt token outside the target's vocabulary. What the target, the drafter or a callback
+  /// throws passes through; the sequence is closed on every exit.
   GenerateResult Generate(const GenerateRequest& request);
 
  private:

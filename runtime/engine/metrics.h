@@ -10,31 +10,34 @@ namespace longshot {
 
 /// Wall time by phase, milliseconds.
 struct PhaseTimes {
-  double prefill = 0, draft = 0, score = 0, verify = 0, commit = 0;
+  double prefill = 0;        ///< the target over the prompt
+  double prefill_draft = 0;  ///< the drafter's own start: its index of the prompt, its own prefill
+  double draft = 0, score = 0, verify = 0, commit = 0;
   double decode() const { return draft + score + verify + commit; }
 };
 
 /// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).
 struct GenerationMetrics {
   int64_t prompt_tokens = 0;
-  int64_t emitted_tokens = 0;       ///< every token a target pass added, end tokens included
+  int64_t emitted_tokens = 0;  ///< every token a target pass added, end tokens included
   int64_t target_passes = 0;
-  int64_t num_drafts = 0;           ///< rounds with a non-empty draft
+  int64_t num_drafts = 0;  ///< rounds with a non-empty draft
   int64_t num_draft_tokens = 0;
   int64_t num_accepted_tokens = 0;
-  std::vector<int64_t> drafted_per_depth;   ///< rounds whose tree reached depth i + 1
-  std::vector<int64_t> accepted_per_depth;  ///< rounds that accepted a node at depth i + 1
-  std::vector<int64_t> acceptance_histogram;  ///< rounds that accepted exactly i nodes
+  std::vector<int64_t> drafted_per_depth;     ///< rounds whose tree reached depth i + 1
+  std::vector<int64_t> accepted_per_depth;    ///< rounds that accepted a node at depth i + 1
+  std::vector<int64_t> acceptance_histogram;  ///< target passes that accepted exactly i nodes
   PhaseTimes time_ms;
-  double looping_share = 0;         ///< share of 4-grams of the output that repeat an earlier one
+  double looping_share = 0;  ///< share of 4-grams of the output that repeat an earlier one
 
   /// tau = MAT: emitted tokens per target pass, bonus included.
   double MeanAcceptanceLength() const;
   double DraftAcceptanceRate() const;  ///< accepted / drafted, 0 without drafts
-  /// P(depth i accepted) over rounds with a draft.
+  /// P(depth i + 1 accepted) over rounds with a draft; one entry for each depth ever drafted.
   std::vector<double> AcceptancePerPosition() const;
-  /// P(depth i accepted | depth i - 1 accepted).
+  /// P(depth i + 1 accepted | depth i accepted).
   std::vector<double> ConditionalAcceptancePerPosition() const;
+  /// Counts one target pass.
   void AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted, int64_t emitted);
 };
 

@@ -19,19 +19,22 @@ std::string_view Name(Exactness exactness);  ///< "exact", "distribution", "chan
 
 /// What a drafter wants to see besides tokens.
 struct Taps {
-  int top_k = 0;          ///< best `top_k` ids of every scored row, accepted or not
-  int prefill_rows = 0;   ///< and of the last `prefill_rows` prompt rows
+  int top_k = 0;         ///< best `top_k` ids of every scored row, accepted or not
+  int prefill_rows = 0;  ///< and of the last `prefill_rows` prompt rows
 };
 
 /// One generation, as a drafter sees it when it begins.
 struct DraftContext {
-  Target* target = nullptr;      ///< for drafters that read the target through a view
+  Target* target = nullptr;  ///< for drafters that read the target through a view
   SequenceId sequence = 0;
   std::span<const Token> prompt;
   const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
   const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
-  CoupledNoise noise;                   ///< the target's own noise: a drafter with a law of its own draws with it
-  bool coupled = true;                  ///< verification couples; false: sampled children carry their law
+  /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the
+  /// drafted token. `noise.sequence` also keys a drafter's other draws: `sequence` is a slot that may differ
+  /// between runs.
+  CoupledNoise noise;
+  bool coupled = true;  ///< verification couples; false: sampled children carry their law
   uint64_t seed = 0;
 };
 
@@ -39,16 +42,19 @@ struct DraftContext {
 struct DraftBudget {
   int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
   int64_t max_depth = 0;
-  uint32_t round = 0;     ///< keys the draws of this round
+  uint32_t round = 0;      ///< keys the draws of this round
+  double row_cost = 0.02;  ///< time of one more verified row, as a share of a single-row pass
 };
 
 /// The outcome of one round, as a drafter sees it.
 struct RoundView {
   const TokenTree* tree = nullptr;
-  std::span<const NodeId> path;     ///< accepted nodes, root first
-  std::span<const Token> emitted;   ///< tokens the round added: the path's, root excluded, then the next pending one
+  std::span<const NodeId> path;  ///< committed nodes, root first
+  /// Tokens the round added, as many as `path` has nodes: the path's, root excluded, then the next pending
+  /// one.
+  std::span<const Token> emitted;
   int top_k = 0;
-  std::span<const Token> top;       ///< [nodes, top_k] when asked for
+  std::span<const Token> top;  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
 };
 
 /// Proposes token trees. Seam: one folder per drafter. Never sees a verifier; nothing it does can change the
@@ -60,8 +66,10 @@ class Drafter {
   virtual Taps Needs() const { return {}; }
   /// Forgets the previous generation.
   virtual void Begin(const DraftContext& context) = 0;
-  /// Grows `tree`, which holds the pending token alone. `history` ends with the pending token. Leaving the root alone is
-  /// plain decoding for one round.
+  /// Grows `tree`, which holds the pending token alone. `history` ends with the pending token, at absolute
+  /// position history.size() - 1. Leaving the root alone is plain decoding for one round. Not called when
+  /// nothing may be proposed; `Observe` follows every target pass. ENSURES: the tree is within `budget`,
+  /// which the engine checks.
   virtual void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) = 0;
   virtual void Observe(const RoundView& round) = 0;
   /// Bytes held beside the target's, for the memory table.

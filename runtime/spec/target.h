@@ -21,7 +21,9 @@ class ScoredRows {
   NodeId first() const { return first_; }
   int64_t count() const { return count_; }
   /// [V] raw logits of a node. REQUIRES: first <= node < first + count.
-  std::span<const float> Logits(NodeId node) const { return logits_.subspan((node - first_) * vocab_, vocab_); }
+  std::span<const float> Logits(NodeId node) const {
+    return logits_.subspan((node - first_) * vocab_, vocab_);
+  }
 
  private:
   NodeId first_ = 0;
@@ -34,30 +36,31 @@ class ScoredRows {
 struct ScoreRequest {
   SequenceId sequence = 0;
   const TokenTree* tree = nullptr;
-  /// Rows [first_node, size) are computed. Above 0 only in a draft pass: rows before it were written in this round.
+  /// Rows [first_node, size) are computed. Above 0 only in a draft pass: rows before it were written in this
+  /// round.
   NodeId first_node = 0;
   const KvView* view = nullptr;  ///< nullptr: every committed row, the truth that verification reads
 };
 
-/// What prefill hands to drafters that ask (`Taps::prefill_top_k`): the best next tokens after prompt rows.
+/// What prefill hands to drafters that ask (`Taps::prefill_rows`): the best next tokens after prompt rows.
 struct PrefillTap {
-  int64_t first_position = 0;   ///< prompt position of row 0
+  int64_t first_position = 0;  ///< prompt position of row 0
   int k = 0;
-  std::vector<Token> top;       ///< [rows, k], best first
+  std::vector<Token> top;  ///< [rows, k], best first
 };
 
 struct PrefillRequest {
   SequenceId sequence = 0;
   std::span<const Token> tokens;
-  int tap_rows = 0;                 ///< top-k wanted for the last `tap_rows` rows
+  int tap_rows = 0;  ///< top-k wanted for the last `tap_rows` rows
   int tap_k = 0;
   PrefillTap* tap = nullptr;
   /// Called with (done, total) tokens; returning false stops between chunks.
   std::function<bool(int64_t, int64_t)> progress;
 };
 
-/// A long-context model over sequences: the only writer of committed KV. Seam: a real model, or a table of laws in
-/// the statistical tests.
+/// A long-context model over sequences: the only writer of committed KV. Seam: a real model, or a table of
+/// laws in the statistical tests.
 class Target {
  public:
   virtual ~Target() = default;
@@ -72,9 +75,9 @@ class Target {
   virtual int64_t committed(SequenceId sequence) const = 0;
   /// Feeds committed tokens; no logits. False when `progress` stopped it (what was fed stays).
   virtual bool Prefill(const PrefillRequest& request) = 0;
-  /// Scores every tree of `requests` and returns rows in the same order. A request with first_node 0 begins a new
-  /// round of its sequence, which drops the previous one. A view makes it a draft pass; verification of the same
-  /// nodes overwrites what it wrote. REQUIRES today: one request.
+  /// Scores every tree of `requests` and returns rows in the same order. A request with first_node 0 begins a
+  /// new round of its sequence, which drops the previous one. A view makes it a draft pass; verification of
+  /// the same nodes overwrites what it wrote. REQUIRES today: one request.
   virtual std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) = 0;
   /// Keeps `path` (root first) of the last full-view pass.
   virtual void Commit(SequenceId sequence, std::span<const NodeId> path) = 0;

@@ -11,15 +11,18 @@ namespace longshot {
 
 /// How a node's token was chosen, which decides how it may be verified and whether it may be pruned.
 enum class ProposalKind : uint8_t {
-  kDeterministic,        ///< a candidate that depends on no fresh randomness (coupled draws included)
-  kSampledNoReplacement, ///< drawn from the parent's law restricted to tokens not drawn before
-  kSampledReplacement,   ///< drawn from the parent's law
+  kDeterministic,         ///< a candidate that depends on no fresh randomness (coupled draws included)
+  kSampledNoReplacement,  ///< drawn from the parent's law restricted to tokens not among the earlier siblings
+  kSampledReplacement,    ///< drawn from the parent's whole law
 };
 
-/// A sparse probability law: ids with their probabilities, exactly the law that was drawn from.
+/// A sparse probability law: ascending ids with their probabilities, exactly the law that was drawn from.
 struct DraftLaw {
   std::vector<Token> ids;
   std::vector<float> probabilities;
+
+  /// 0 outside the support.
+  double Probability(Token token) const;
 };
 
 /// A tree of proposed tokens. Node 0 is the pending token. Nodes stand in topological order (parent < child);
@@ -32,10 +35,15 @@ class TokenTree {
   /// Back to the root alone; keeps memory.
   void Reset(Token pending);
   /// Adds a child of `parent`, after its earlier siblings in draw order. Returns its node.
-  /// A deterministic token already among the siblings is not added twice: its node is returned.
+  /// A deterministic token already among the siblings is not added twice: its node is returned. A token drawn
+  /// with replacement is always added, duplicates included: merging a drawn token would bias the output.
+  /// REQUIRES: 0 <= parent < size; token >= 0; a token drawn without replacement is new among its siblings
+  /// (deterministic ones stand first and are excluded from the law before drawing).
   NodeId Add(NodeId parent, Token token, ProposalKind kind = ProposalKind::kDeterministic);
-  /// The law from which the sampled children of `parent` were drawn.
-  void SetLaw(NodeId parent, DraftLaw law);
+  /// The law from which the sampled children of `parent` were drawn, copied. Weights need not sum to 1: draws
+  /// are in proportion to them. REQUIRES: ascending ids, finite weights >= 0, not all 0; set once per node.
+  void SetLaw(NodeId parent, const DraftLaw& law);
+  /// nullptr when none was set. Valid until the tree changes.
   const DraftLaw* Law(NodeId parent) const;
 
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
@@ -46,7 +54,7 @@ class TokenTree {
   std::span<const Token> tokens() const { return tokens_; }
   NodeId first_child(NodeId node) const { return first_child_[node]; }    ///< -1: none
   NodeId next_sibling(NodeId node) const { return next_sibling_[node]; }  ///< -1: none
-  /// The child of `node` that holds `token`, or -1.
+  /// The first child of `node` that holds `token`, or -1.
   NodeId FindChild(NodeId node, Token token) const;
   bool is_chain() const { return chain_; }
   int32_t max_depth() const;
@@ -57,7 +65,9 @@ class TokenTree {
   std::vector<Token> tokens_;
   std::vector<int32_t> parents_, depths_, first_child_, last_child_, next_sibling_;
   std::vector<ProposalKind> kinds_;
-  std::vector<std::pair<NodeId, DraftLaw>> laws_;
+  std::vector<std::pair<NodeId, DraftLaw>>
+      laws_;  ///< the first law_count_ are set; the rest keep their memory
+  int64_t law_count_ = 0;
   bool chain_ = true;
 };
 

@@ -17,11 +17,13 @@ struct Verdict {
   Token next = kNoToken;
 };
 
-/// The target's laws at the nodes of a tree, made on demand: only nodes on the accepted path are ever asked for.
+/// The target's laws at the nodes of a tree, made on demand: only nodes on the accepted path are ever asked
+/// for.
 class TargetRows {
  public:
   virtual ~TargetRows() = default;
-  /// Law after the node, processors applied with history = committed + path of the node. Valid until the next call.
+  /// Law after the node, processors applied with history = committed + path of the node. Valid until the next
+  /// call.
   virtual const Distribution& At(NodeId node) = 0;
   /// Absolute position of the token that follows the node.
   virtual int64_t NextPosition(NodeId node) const = 0;
@@ -31,7 +33,8 @@ class TargetRows {
 class RandomSource {
  public:
   virtual ~RandomSource() = default;
-  /// True with probability `accept` in [0, 1]; never true when it is 0.
+  /// True with probability `accept` in [0, 1]; never true when it is 0, always when it is 1. `index` counts
+  /// the decisions at the node.
   virtual bool Bernoulli(NodeId node, uint32_t index, double accept) = 0;
   /// Index drawn in proportion to `weights` (not all 0); never an index of weight 0.
   virtual int64_t Categorical(NodeId node, std::span<const double> weights) = 0;
@@ -40,7 +43,8 @@ class RandomSource {
 /// Counter-based draws keyed by (seed, sequence, round, node, purpose).
 class KeyedRandom final : public RandomSource {
  public:
-  KeyedRandom(uint64_t seed, SequenceId sequence, uint32_t round) : seed_(seed), sequence_(sequence), round_(round) {}
+  KeyedRandom(uint64_t seed, SequenceId sequence, uint32_t round)
+      : seed_(seed), sequence_(sequence), round_(round) {}
   bool Bernoulli(NodeId node, uint32_t index, double accept) override;
   int64_t Categorical(NodeId node, std::span<const double> weights) override;
 
@@ -58,12 +62,16 @@ class Verifier {
   virtual Exactness exactness() const = 0;
   /// True when the rule couples: output independent of the drafter, drafters draw with the target's noise.
   virtual bool coupled() const = 0;
-  virtual void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise, RandomSource& random,
-                      Verdict& verdict) const = 0;
+  virtual void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise,
+                      RandomSource& random, Verdict& verdict) const = 0;
 };
 
-/// argmax over the law of log p + Gumbel noise at `position`: the coupled draw of one token. With a point mass it is
-/// that token.
+/// Index drawn from `weights` (>= 0, not all 0) by inverting their running sum at u in [0, 1); never one of
+/// weight 0.
+int64_t InvertCumulative(std::span<const double> weights, double u);
+
+/// argmax over the law of log p + Gumbel noise at `position`: the coupled draw of one token. With a point
+/// mass it is that token.
 Token CoupledDraw(const Distribution& law, const CoupledNoise& noise, int64_t position);
 
 }  // namespace longshot

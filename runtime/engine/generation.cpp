@@ -1,0 +1,165 @@
+#include "runtime/engine/generation.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "runtime/spec/top_k.h"
+
+namespace longshot {
+namespace {
+
+/// Draws belong to the request's only sequence: the target's slot number is not part of their key.
+constexpr SequenceId kNoiseSequence = 0;
+
+int64_t TokenLimit(const GenerateRequest& request, const Target& target) {
+  const int64_t room = target.max_context() - static_cast<int64_t>(request.prompt.size());
+  return request.max_tokens < 0 ? room : request.max_tokens;
+}
+
+/// Rows for everything that may be committed and for the widest tree on top, as far as the context goes.
+int64_t Capacity(const GenerateRequest& request, const Target& target) {
+  const int64_t tokens = static_cast<int64_t>(request.prompt.size()) + TokenLimit(request, target);
+  return tokens + std::min(target.max_context() - tokens, request.draft_max_nodes);
+}
+
+}  // namespace
+
+Generation::Generation(const Parts& parts, const GenerateRequest& request, GenerateResult& result)
+    : parts_(parts),
+      request_(request),
+      result_(result),
+      sampler_(request.sampling),
+      noise_{request.seed, kNoiseSequence},
+      taps_(parts.drafter->Needs()),
+      limit_(TokenLimit(request, *parts.target)),
+      sequence_(parts.target, Capacity(request, *parts.target)),
+      history_(request.prompt.begin(), request.prompt.end()),
+      laws_(&sampler_) {
+  CHECK(taps_.top_k >= 0 && taps_.top_k <= kMaxTopKIds, "drafter {} asks for top {}", parts.drafter->name(),
+        taps_.top_k);
+  history_.reserve(history_.size() + limit_);
+  result_.tokens.reserve(limit_);
+}
+
+bool Generation::Prefill() {
+  PrefillTap tap;
+  PrefillRequest prefill;
+  prefill.sequence = sequence_.id();
+  prefill.tokens = request_.prompt.first(request_.prompt.size() - 1);
+  prefill.progress = request_.on_prefill;
+  if (taps_.top_k > 0 && taps_.prefill_rows > 0) {
+    prefill.tap_rows = taps_.prefill_rows;
+    prefill.tap_k = taps_.top_k;
+    prefill.tap = &tap;
+  }
+  watch_.LapMs();
+  const bool complete = prefill.tokens.empty() || parts_.target->Prefill(prefill);
+  result_.metrics.time_ms.prefill += watch_.LapMs();
+  if (!complete) {
+    Stop(StopReason::kInterrupted);
+    return false;
+  }
+  CHECK(parts_.target->committed(sequence_.id()) == static_cast<int64_t>(prefill.tokens.size()));
+  parts_.drafter->Begin({.target = parts_.target,
+                         .sequence = sequence_.id(),
+                         .prompt = request_.prompt,
+                         .prefill = prefill.tap,
+                         .sampler = &sampler_,
+                         .noise = noise_,
+                         .coupled = parts_.verifier->coupled(),
+                         .seed = request_.seed});
+  result_.metrics.time_ms.prefill_draft += watch_.LapMs();
+  return true;
+}
+
+bool Generation::Round() {
+  if (request_.interrupted && request_.interrupted()) {
+    Stop(StopReason::kInterrupted);
+    return false;
+  }
+  PhaseTimes& time = result_.metrics.time_ms;
+  watch_.LapMs();
+  Propose();
+  time.draft += watch_.LapMs();
+  Score();
+  time.score += watch_.LapMs();
+  laws_.Bind(scored_, &tree_, history_);
+  KeyedRandom random(request_.seed, kNoiseSequence, round_);
+  parts_.verifier->Verify(tree_, laws_, noise_, random, verdict_);
+  time.verify += watch_.LapMs();
+  Emit();
+  watch_.LapMs();
+  parts_.target->Commit(sequence_.id(), verdict_.path);
+  time.commit += watch_.LapMs();
+  Observe();
+  time.draft += watch_.LapMs();
+  ++round_;
+  return !stopped_;
+}
+
+void Generation::Propose() {
+  tree_.Reset(history_.back());
+  const int64_t rows = std::min(parts_.target->max_rows(), sequence_.free_rows());
+  CHECK(rows >= 1, "no room for the pending token");
+  const DraftBudget budget{.max_nodes = std::min(request_.draft_max_nodes, rows - 1),
+                           .max_depth = std::min(request_.draft_max_depth, remaining() - 1),
+                           .round = round_};
+  if (budget.max_nodes == 0 || budget.max_depth == 0) return;
+  parts_.drafter->Propose(history_, budget, tree_);
+  CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&
+            tree_.max_depth() <= budget.max_depth,
+        "drafter {} proposed {} nodes to depth {}, allowed are {} and {}", parts_.drafter->name(),
+        tree_.size() - 1, tree_.max_depth(), budget.max_nodes, budget.max_depth);
+}
+
+void Generation::Score() {
+  const ScoreRequest request{.sequence = sequence_.id(), .tree = &tree_};
+  const auto scored = parts_.target->Score({&request, 1});
+  CHECK(scored.size() == 1 && scored[0].first() == 0 && scored[0].count() == tree_.size());
+  scored_ = scored[0];
+}
+
+void Generation::Emit() {
+  const size_t verified = verdict_.path.size();
+  CHECK(verified >= 1 && verdict_.path[0] == 0 && verdict_.next != kNoToken);
+  size_t emitted = 0;
+  while (emitted < verified && !stopped_) {
+    const Token token = emitted + 1 < verified ? tree_.token(verdict_.path[emitted + 1]) : verdict_.next;
+    ++emitted;
+    history_.push_back(token);
+    EmitToken(token);
+  }
+  // The last token handed out is the pending one, so its node, if it has one, is not committed.
+  verdict_.path.resize(emitted);
+  const auto accepted = static_cast<int64_t>(std::min(emitted, verified - 1));
+  result_.metrics.AddRound(tree_.size() - 1, tree_.max_depth(), accepted, static_cast<int64_t>(emitted));
+}
+
+void Generation::EmitToken(Token token) {
+  const auto& ends = request_.end_tokens;
+  if (!request_.ignore_eos && std::find(ends.begin(), ends.end(), token) != ends.end()) {
+    return Stop(StopReason::kEndOfGeneration);
+  }
+  result_.tokens.push_back(token);
+  if (request_.on_token && !request_.on_token(token)) return Stop(StopReason::kStopString);
+  if (remaining() == 0) Stop(request_.max_tokens < 0 ? StopReason::kContextFull : StopReason::kLength);
+}
+
+void Generation::Observe() {
+  top_.resize(tree_.size() * taps_.top_k);
+  for (NodeId node = 0; taps_.top_k > 0 && node < tree_.size(); ++node) {
+    TopKIds(scored_.Logits(node), std::span(top_).subspan(node * taps_.top_k, taps_.top_k));
+  }
+  parts_.drafter->Observe({.tree = &tree_,
+                           .path = verdict_.path,
+                           .emitted = std::span(history_).last(verdict_.path.size()),
+                           .top_k = taps_.top_k,
+                           .top = top_});
+}
+
+void Generation::Stop(StopReason reason) {
+  result_.stop = reason;
+  stopped_ = true;
+}
+
+}  // namespace longshot

@@ -1,0 +1,49 @@
+#include "verifier/rules.h"
+
+#include <array>
+
+#include "core/error.h"
+#include "core/printable.h"
+#include "verifier/coupled.h"
+#include "verifier/greedy.h"
+#include "verifier/rejection.h"
+
+namespace longshot {
+namespace {
+
+template <class Rule>
+std::unique_ptr<Verifier> Make() {
+  return std::make_unique<Rule>();
+}
+
+struct Entry {
+  std::string_view name;
+  std::unique_ptr<Verifier> (*make)();
+};
+
+constexpr std::array kRules = {
+    Entry{"coupled", Make<CoupledRule>},
+    Entry{"greedy", Make<GreedyRule>},
+    Entry{"rejection", Make<RejectionRule>},
+};
+
+constexpr auto kNames = [] {
+  std::array<std::string_view, kRules.size()> names;
+  for (size_t i = 0; i < names.size(); ++i) names[i] = kRules[i].name;
+  return names;
+}();
+
+}  // namespace
+
+std::span<const std::string_view> VerifierNames() { return kNames; }
+
+std::unique_ptr<Verifier> MakeVerifier(std::string_view name) {
+  for (const Entry& rule : kRules) {
+    if (rule.name == name) return rule.make();
+  }
+  Throw(ErrorCode::kConfig,
+        "verification rule: expected coupled, greedy or rejection, got '{}'; set --spec-verify",
+        Printable(name));
+}
+
+}  // namespace longshot
