@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "runtime/text/byte_alphabet.h"
+#include "runtime/text/utf8.h"
 
 namespace longshot {
 namespace {
@@ -29,7 +30,7 @@ struct ByteLevelBpe::Interner {
   }
 };
 
-ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabulary.pre), unknown_(vocabulary.unknown) {
+ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabulary.pre) {
   Interner interner;
   AddMerges(vocabulary, interner);
   token_of_symbol_.assign(interner.symbol_of.size(), kNoToken);
@@ -70,10 +71,28 @@ int64_t ByteLevelBpe::Encode(std::string_view text, std::vector<Token>& out) con
       }
     }
     const size_t begin = out.size();
-    EncodeWord(word, scratch, out);
+    if (CodePointLength(word.substr(0, 4)) > 0) {
+      EncodeWord(word, scratch, out);
+    } else {
+      EncodeInvalid(word, scratch, out);
+    }
     if (cached) seen.emplace(word, Range{begin, out.size() - begin});
   }
   return scratch.looked_at;
+}
+
+void ByteLevelBpe::EncodeInvalid(std::string_view bytes, Scratch& scratch, std::vector<Token>& out) const {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+  while (!bytes.empty()) {
+    size_t spelled = 0;
+    while (spelled < bytes.size() && HasByte(static_cast<uint8_t>(bytes[spelled]))) ++spelled;
+    if (spelled > 0) {
+      EncodeWord(bytes.substr(0, spelled), scratch, out);
+    } else {
+      EncodeWord(kReplacement, scratch, out);
+    }
+    bytes.remove_prefix(std::max<size_t>(spelled, 1));
+  }
 }
 
 void ByteLevelBpe::EncodeWord(std::string_view word, Scratch& scratch, std::vector<Token>& out) const {
@@ -133,13 +152,8 @@ Token ByteLevelBpe::WholeWord(std::string_view word) const {
 }
 
 void ByteLevelBpe::AppendBytes(std::string_view bytes, std::vector<Token>& out) const {
-  for (char c : bytes) {
-    const auto byte = static_cast<uint8_t>(c);
-    const Token token = token_of_byte_[byte] != kNoToken ? token_of_byte_[byte] : unknown_;
-    if (token == kNoToken) {
-      Throw(ErrorCode::kFormat, "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token", byte);
-    }
-    out.push_back(token);
+  for (char byte : bytes) {
+    if (HasByte(static_cast<uint8_t>(byte))) out.push_back(token_of_byte_[static_cast<uint8_t>(byte)]);
   }
 }
 

@@ -22,9 +22,12 @@ class ByteLevelBpe {
   explicit ByteLevelBpe(const Vocabulary& vocabulary);
 
   /// Appends the tokens of `text`. Control and unknown tokens are never produced, whatever the merges make.
-  /// Errors: kFormat when the vocabulary has no token for a byte and no unknown token.
+  /// What the vocabulary cannot spell is left out where the text is UTF-8 and becomes U+FFFD elsewhere, both as
+  /// in llama.cpp.
   /// Cost: O(n log n) in the bytes of `text`; returns the merge candidates looked at (at most 3 per byte).
   int64_t Encode(std::string_view text, std::vector<Token>& out) const;
+
+  bool HasByte(uint8_t byte) const { return token_of_byte_[byte] != kNoToken; }
 
  private:
   using Symbol = int32_t;  ///< a byte, or what some merge makes; not every symbol is a token
@@ -56,11 +59,12 @@ class ByteLevelBpe {
   static constexpr Symbol kNoSymbol = -1;
 
   void AddMerges(const Vocabulary& vocabulary, Interner& interner);
+  void EncodeInvalid(std::string_view bytes, Scratch& scratch, std::vector<Token>& out) const;
   void EncodeWord(std::string_view word, Scratch& scratch, std::vector<Token>& out) const;
   void MergeWord(std::string_view word, Scratch& scratch) const;
   void AddCandidate(int32_t left, int32_t right, Scratch& scratch) const;
-  Token WholeWord(std::string_view word) const;
   void AppendBytes(std::string_view bytes, std::vector<Token>& out) const;
+  Token WholeWord(std::string_view word) const;
 
   PreTokenizer pre_tokenizer_;
   std::unordered_map<uint64_t, Merge, PairHash> merges_;  ///< by left << 32 | right
@@ -68,7 +72,6 @@ class ByteLevelBpe {
   std::array<Token, 256> token_of_byte_{};
   std::unordered_map<std::string, Token> whole_words_;  ///< raw bytes; only when merges are ignored for them
   size_t longest_whole_word_ = 0;
-  Token unknown_ = kNoToken;
 };
 
 }  // namespace longshot

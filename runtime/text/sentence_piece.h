@@ -40,6 +40,8 @@ class SentencePieceModel {
   /// Errors: kFormat when a byte has no token and the vocabulary no unknown token.
   void Encode(std::string_view text, bool space_prefix, std::vector<Token>& out) const;
 
+  bool HasByte(uint8_t byte) const { return token_of_byte_[byte] != kNoToken; }
+
  private:
   struct Run;
   void EncodeRun(std::string_view text, Run& run) const;

@@ -166,6 +166,10 @@ Token Tokenizer::TokenOf(std::string_view stored_piece) const {
   return it != parts_->token_of.end() ? it->second : kNoToken;
 }
 
+bool Tokenizer::CanSpell(uint8_t byte) const {
+  return parts_->bpe.has_value() ? parts_->bpe->HasByte(byte) : parts_->sentence_piece->HasByte(byte);
+}
+
 bool Tokenizer::IsControl(Token token) const {
   return parts_->Contains(token) && parts_->vocabulary.kinds[token] == TokenKind::kControl;
 }

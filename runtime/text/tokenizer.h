@@ -23,8 +23,9 @@ struct EncodeOptions {
 
 /// Text to tokens and back. Immutable: every method is const and may be called from any thread.
 ///
-/// `Decode(Encode(text)) == text` for any bytes, valid UTF-8 or not, as long as the vocabulary has a token for
-/// every byte (true of every published vocabulary of the supported families).
+/// `Decode(Encode(text)) == text` for any bytes, valid UTF-8 or not, that the vocabulary can spell (`CanSpell`).
+/// Llama, Llama-3, Qwen and GPT-2 spell every byte; SmolLM and StarCoder lack a few control characters and bytes
+/// of the rarest scripts: these are left out, as llama.cpp does, and U+FFFD stands for them outside UTF-8.
 /// User-defined tokens are split out of the text first, longest first, as llama.cpp does; control tokens only
 /// with `parse_special`.
 class Tokenizer {
@@ -37,8 +38,8 @@ class Tokenizer {
   ~Tokenizer();
 
   /// Tokens of `text`; cost O(n log n) in its bytes whatever its content.
-  /// Errors: kUnsupported when `add_bos` is asked of a vocabulary without BOS; kFormat when it has neither a
-  /// token for a byte of the text nor an unknown token.
+  /// Errors: kUnsupported when `add_bos` is asked of a vocabulary without BOS; kFormat when a sentencepiece
+  /// vocabulary has neither a token for a byte of the text nor an unknown token.
   std::vector<Token> Encode(std::string_view text, const EncodeOptions& options = {}) const;
 
   /// Raw bytes of one token, possibly a part of a code point. Control and unknown tokens are empty unless
@@ -50,6 +51,9 @@ class Tokenizer {
 
   /// Id of a piece spelled as the vocabulary stores it, or kNoToken.
   Token TokenOf(std::string_view stored_piece) const;
+
+  /// Whether there is a token for this byte alone, so that any text with it can be represented.
+  bool CanSpell(uint8_t byte) const;
 
   bool IsControl(Token token) const;
   /// EOS, end of turn and their like: generation stops there.
