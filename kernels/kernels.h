@@ -46,17 +46,13 @@ class PackedWeights {
 /// Reads row `row` of a matrix as f32 into out [inputs].
 using RowReader = std::function<void(int64_t row, std::span<float> out)>;
 
-/// Which rows are computed together. Decode and verification share one numeric path, so a row's numbers do not
-/// depend on how many are scored with it; prompt rows may take another.
-enum class Phase : uint8_t { kDecode, kPrefill };
-
 enum class Epilogue : uint8_t {
   kNone,    ///< y = x W^T
   kAdd,     ///< y += x W^T: the residual stream
-  kSwiGlu,  ///< rows of W are [gate; up]: y = silu(gate) * up, half as many columns as W has rows
+  kSwiGlu,  ///< rows of W alternate gate, up: y = silu(gate) * up, half as many columns as W has rows
 };
 
-/// One product, y [T, outputs] from x [T, inputs].
+/// One product, y [T, outputs] from x [T, inputs]. A row's numbers do not depend on T.
 struct MatmulArgs {
   MatrixView x;
   const PackedWeights* weights = nullptr;
@@ -65,7 +61,6 @@ struct MatmulArgs {
   float norm_eps = 0.0f;
   const float* bias = nullptr;  ///< [outputs] or nullptr
   Epilogue epilogue = Epilogue::kNone;
-  Phase phase = Phase::kDecode;
 };
 
 /// Shape of one sequence's KV rows.
@@ -125,16 +120,6 @@ struct AttentionArgs {
   std::span<const HeadView> views;  ///< [K] or one entry shared by all KV heads
 };
 
-/// Rotates pairs (i, i + D_rot / 2) of each head by positions * inverse frequency.
-struct RopeArgs {
-  MatrixView x;  ///< [T, heads * D], in place
-  int heads = 0;
-  int rotated_dims = 0;                  ///< D_rot <= D
-  std::span<const int64_t> positions;    ///< [T], host memory
-  std::span<const double> inverse_frequencies;  ///< [D_rot / 2], host memory
-  double magnitude = 1.0;
-};
-
 struct BackendInfo {
   std::string name;          ///< "cpu", "reference", "cuda"
   std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", ...
@@ -161,7 +146,11 @@ class Backend {
   /// y = x / rms(x) * weight over groups of `group` columns, weight [group] in backend memory: one group per row, or
   /// one per head (QK norm). y may be x.
   virtual void RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) = 0;
-  virtual void Rope(const RopeArgs& args) = 0;
+  /// cos then sin of positions[t] * inverse_frequencies[i], times `magnitude`: table [T, 2 * pairs]. Once per pass.
+  virtual void RopeTable(std::span<const int64_t> positions, std::span<const double> inverse_frequencies,
+                         double magnitude, MatrixView table) = 0;
+  /// Rotates, in place, pairs (i, i + pairs) of every head of x [T, heads * D]; dims beyond 2 * pairs stay.
+  virtual void Rope(MatrixView x, int heads, MatrixView table) = 0;
   /// The `k` largest of each row, best first, ties to the lower id. ids: [rows, k], host memory after Synchronize.
   virtual void TopK(MatrixView x, int k, std::span<Token> ids) = 0;
 

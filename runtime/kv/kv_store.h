@@ -80,6 +80,7 @@ class KvStore {
   Backend* backend_;
   bool poison_ = false;
   std::vector<Entry> entries_;
+  std::vector<int64_t> slots_;  ///< of the path being committed
 };
 
 }  // namespace longshot

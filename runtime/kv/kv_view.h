@@ -14,6 +14,9 @@ namespace longshot {
 /// needs no view code. Positions are absolute; a view never re-numbers.
 class KvView {
  public:
+  KvView(const KvView& other);
+  KvView& operator=(const KvView& other);
+
   /// Everything: ranges empty, tail from 0.
   static KvView Full();
   /// The same ranges for every layer and head. REQUIRES: sorted, disjoint, below tail_begin.
@@ -29,6 +32,7 @@ class KvView {
   double RowsRead(int64_t committed) const;
 
  private:
+  KvView() = default;
   void Bind();
 
   int heads_per_layer_ = 1;

@@ -23,10 +23,9 @@ class Scratch {
 
  private:
   friend class Model;
-  MatrixView View(Buffer& buffer, int64_t rows, int64_t cols) const;
 
   int64_t max_rows_, max_logit_rows_;
-  std::unique_ptr<Buffer> hidden_, qkv_, attention_, ffn_, logits_;
+  std::unique_ptr<Buffer> hidden_, qkv_, attention_, ffn_, logits_, rope_;
   std::vector<float> embedding_;
   std::vector<int64_t> positions_;
 };
@@ -41,7 +40,6 @@ struct ForwardArgs {
   int64_t first_row = 0;           ///< tokens[0] is topology row first_row
   KvBuffer* kv = nullptr;
   const KvView* view = nullptr;    ///< nullptr: full
-  Phase phase = Phase::kDecode;
   bool logits = true;              ///< final norm and head, for rows [logits_begin, T)
   int64_t logits_begin = 0;
 };
@@ -50,9 +48,10 @@ struct ForwardArgs {
 /// arguments.
 class Model {
  public:
-  /// Packs the weights of `file` for `backend`. The file stays open for the embedding table.
-  /// Errors: kFormat when a tensor is missing or has another shape than the config asks for.
-  Model(Backend* backend, std::shared_ptr<const ModelFile> file);
+  /// Packs the weights of `file` for `backend`. The file stays open for the embedding table. `config` is the file's,
+  /// with the caller's RoPE scaling if any.
+  /// Errors: those of `ModelFile::RequireDecoder`.
+  Model(Backend* backend, std::shared_ptr<const ModelFile> file, const ModelConfig& config);
   ~Model();
 
   const ModelConfig& config() const { return config_; }
@@ -71,16 +70,22 @@ class Model {
 
  private:
   struct Layer;
-  void Attend(const Layer& layer, int index, const ForwardArgs& args, Scratch& scratch, int64_t rows) const;
-  void FeedForward(const Layer& layer, const ForwardArgs& args, Scratch& scratch, int64_t rows) const;
+  std::unique_ptr<Buffer> Vector(const std::string& name) const;
+  std::unique_ptr<PackedWeights> Matrix(const std::string& name) const;
+  Layer LoadLayer(int index) const;
+  void Embed(std::span<const Token> tokens, Scratch& scratch) const;
+  void Attend(const Layer& layer, int index, const ForwardArgs& args, Scratch& scratch) const;
+  void FeedForward(const Layer& layer, int64_t rows, Scratch& scratch) const;
 
   Backend* backend_;
   std::shared_ptr<const ModelFile> file_;
   ModelConfig config_;
+  KvView full_view_ = KvView::Full();
   std::vector<double> inverse_frequencies_;
   std::vector<Layer> layers_;
   std::unique_ptr<Buffer> output_norm_;
   std::unique_ptr<PackedWeights> head_;
+  const TensorInfo* embedding_;
 };
 
 }  // namespace longshot

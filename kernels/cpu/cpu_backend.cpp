@@ -1,0 +1,227 @@
+#include <dnnl.hpp>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/checked.h"
+#include "kernels/backends.h"
+#include "kernels/cpu/attention.h"
+#include "kernels/cpu/cpu_kv.h"
+#include "kernels/cpu/kernel_set.h"
+#include "kernels/cpu/matmul.h"
+#include "kernels/top_k.h"
+
+namespace longshot {
+namespace {
+
+/// Page-aligned host memory, zero until written.
+class CpuBuffer final : public Buffer {
+ public:
+  explicit CpuBuffer(int64_t floats) : bytes_(static_cast<size_t>(std::max<int64_t>(floats, 1)) * sizeof(float)) {
+    void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) Throw(ErrorCode::kCapacity, "{} MiB of working memory are not available", bytes_ >> 20);
+    data_ = static_cast<float*>(memory);
+  }
+  ~CpuBuffer() override { ::munmap(data_, bytes_); }
+  float* data() override { return data_; }
+
+ private:
+  size_t bytes_;
+  float* data_;
+};
+
+const KernelSet& ChooseKernels(CpuIsa isa, const CpuFeatures& features) {
+  switch (isa) {
+    case CpuIsa::kAmx: return AmxKernels();
+    case CpuIsa::kAvx512: return features.avx512_bf16 ? Avx512Bf16Kernels() : Avx512Kernels();
+    case CpuIsa::kAvx2: break;
+  }
+  return Avx2Kernels();
+}
+
+/// Holds oneDNN to the instruction set in force. It listens once per process, before its first use.
+void LimitLibrary(CpuIsa isa, const CpuFeatures& features) {
+  const dnnl::cpu_isa limit = isa == CpuIsa::kAvx2      ? dnnl::cpu_isa::avx2
+                              : isa == CpuIsa::kAmx     ? dnnl::cpu_isa::all
+                              : features.avx512_bf16    ? dnnl::cpu_isa::avx512_core_bf16
+                                                        : dnnl::cpu_isa::avx512_core;
+  static const CpuIsa first = isa;
+  if (first != isa) {
+    Throw(ErrorCode::kUnsupported, "the matrix library keeps its first instruction set: use one --cpu-isa per process");
+  }
+  if (isa != CpuIsa::kAmx) dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(limit));
+}
+
+std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const CpuOptions& options, const CpuFeatures& features, CpuIsa isa, WeightType weights)
+      : isa_(isa),
+        weights_(weights),
+        device_(features.model_name),
+        kernels_(&ChooseKernels(isa, features)),
+        team_(options.threads),
+        matmul_(&team_, kernels_, weights),
+        attention_(&team_, kernels_) {}
+
+  BackendInfo Describe() const override {
+    return {"cpu", fmt::format("{} {}", Name(isa_), weights_ == WeightType::kBF16 ? "bf16" : "f32"), device_,
+            team_.size()};
+  }
+
+  std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<CpuBuffer>(floats); }
+  std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {
+    return matmul_.Pack(outputs, inputs, rows);
+  }
+  int64_t PackedBytes(int64_t outputs, int64_t inputs) const override { return matmul_.PackedBytes(outputs, inputs); }
+  void Upload(std::span<const float> from, float* to) override { std::memcpy(to, from.data(), from.size_bytes()); }
+  void Download(const float* from, std::span<float> to) override { std::memcpy(to.data(), from, to.size_bytes()); }
+  void Synchronize() override {}
+
+  void Matmul(const MatmulArgs& args) override { matmul_.Run(args); }
+  void RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) override;
+  void RopeTable(std::span<const int64_t> positions, std::span<const double> inverse_frequencies, double magnitude,
+                 MatrixView table) override;
+  void Rope(MatrixView x, int heads, MatrixView table) override;
+  void TopK(MatrixView x, int k, std::span<Token> ids) override;
+
+  std::unique_ptr<KvBuffer> AllocateKv(const KvGeometry& geometry) override { return std::make_unique<CpuKv>(geometry); }
+  int64_t KvBytes(const KvGeometry& geometry) const override { return CpuKv::Bytes(geometry); }
+  void AppendKv(KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) override;
+  void CompactKv(KvBuffer& kv, int64_t first_slot, std::span<const int64_t> from) override;
+  void ExportKv(const KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) override;
+  void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) override;
+  void Attention(const AttentionArgs& args) override { attention_.Run(args); }
+
+ private:
+  CpuIsa isa_;
+  WeightType weights_;
+  std::string device_;
+  const KernelSet* kernels_;
+  ThreadTeam team_;
+  CpuMatmul matmul_;
+  CpuAttention attention_;
+};
+
+void CpuBackend::RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) {
+  team_.ForRange(x.rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      for (int64_t c = 0; c < x.cols; c += group) {
+        kernels_->norm_f32(x.data + r * x.stride + c, weight, group, eps, y.data + r * y.stride + c);
+      }
+    }
+  });
+}
+
+void CpuBackend::RopeTable(std::span<const int64_t> positions, std::span<const double> inverse_frequencies,
+                           double magnitude, MatrixView table) {
+  const auto pairs = static_cast<int64_t>(inverse_frequencies.size());
+  team_.ForRange(static_cast<int64_t>(positions.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      for (int64_t i = 0; i < pairs; ++i) {
+        const double angle = static_cast<double>(positions[t]) * inverse_frequencies[i];
+        table.data[t * table.stride + i] = static_cast<float>(std::cos(angle) * magnitude);
+        table.data[t * table.stride + pairs + i] = static_cast<float>(std::sin(angle) * magnitude);
+      }
+    }
+  });
+}
+
+void CpuBackend::Rope(MatrixView x, int heads, MatrixView table) {
+  const int64_t head_dim = x.cols / heads, pairs = table.cols / 2;
+  team_.ForRange(x.rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      for (int h = 0; h < heads; ++h) {
+        kernels_->rotate(x.data + t * x.stride + h * head_dim, table.data + t * table.stride, pairs);
+      }
+    }
+  });
+}
+
+void CpuBackend::TopK(MatrixView x, int k, std::span<Token> ids) {
+  team_.ForRange(x.rows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      TopKIds(std::span(x.data + r * x.stride, static_cast<size_t>(x.cols)), ids.subspan(r * k, k));
+    }
+  });
+}
+
+void CpuBackend::AppendKv(KvBuffer& buffer, int layer, int64_t first_slot, MatrixView k, MatrixView v) {
+  auto& kv = static_cast<CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  CHECK(first_slot >= 0 && first_slot + k.rows <= g.capacity);
+  team_.ForRange(k.rows * g.kv_heads, g.kv_heads, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / g.kv_heads, head = i % g.kv_heads;
+      kv.WriteKey(layer, static_cast<int>(head), first_slot + row, k.data + row * k.stride + head * g.head_dim);
+      kv.WriteValue(layer, static_cast<int>(head), first_slot + row, v.data + row * v.stride + head * g.head_dim);
+    }
+  });
+}
+
+void CpuBackend::CompactKv(KvBuffer& buffer, int64_t first_slot, std::span<const int64_t> from) {
+  auto& kv = static_cast<CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  team_.ForRange(int64_t{g.layers} * g.kv_heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int layer = static_cast<int>(i / g.kv_heads), head = static_cast<int>(i % g.kv_heads);
+      for (size_t r = 0; r < from.size(); ++r) {
+        const int64_t to = first_slot + static_cast<int64_t>(r);
+        if (from[r] == to) continue;
+        const int place = static_cast<int>(to % kKeyBlock);
+        kv.CopyKey(layer, head, from[r], kv.KeyBlock(layer, head, to / kKeyBlock), place);
+        kv.CopyValue(layer, head, from[r], kv.ValueBlock(layer, head, to / kKeyBlock), place);
+      }
+    }
+  });
+}
+
+void CpuBackend::ExportKv(const KvBuffer& buffer, int layer, int64_t first_slot, MatrixView k, MatrixView v) {
+  const auto& kv = static_cast<const CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  for (int64_t row = 0; row < k.rows; ++row) {
+    for (int head = 0; head < g.kv_heads; ++head) {
+      kv.ReadKey(layer, head, first_slot + row, k.data + row * k.stride + int64_t{head} * g.head_dim);
+      kv.ReadValue(layer, head, first_slot + row, v.data + row * v.stride + int64_t{head} * g.head_dim);
+    }
+  }
+}
+
+void CpuBackend::PoisonKv(KvBuffer& buffer, int64_t first_slot, int64_t count) {
+  auto& kv = static_cast<CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  const std::vector<float> row(g.head_dim, std::numeric_limits<float>::quiet_NaN());
+  const int64_t end = std::min(first_slot + count, g.capacity);
+  for (int layer = 0; layer < g.layers; ++layer) {
+    for (int head = 0; head < g.kv_heads; ++head) {
+      for (int64_t slot = first_slot; slot < end; ++slot) {
+        kv.WriteKey(layer, head, slot, row.data());
+        kv.WriteValue(layer, head, slot, row.data());
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeCpuBackend(const CpuOptions& options) {
+  const CpuFeatures features = DetectCpu();
+  const CpuIsa best = features.BestIsa(), isa = options.isa.value_or(best);
+  if (isa > best) {
+    Throw(ErrorCode::kUnsupported, "--cpu-isa {}: this processor ({}) goes up to {}", Name(isa), features.model_name,
+          Name(best));
+  }
+  const bool multiplies_bf16 = isa == CpuIsa::kAmx || (isa == CpuIsa::kAvx512 && features.avx512_bf16);
+  const WeightType weights = options.weights.value_or(multiplies_bf16 ? WeightType::kBF16 : WeightType::kF32);
+  if (weights == WeightType::kBF16 && !multiplies_bf16) {
+    Throw(ErrorCode::kUnsupported, "bf16 weights need AVX-512 BF16 or AMX; {} computes in f32", Name(isa));
+  }
+  LimitLibrary(isa, features);
+  return std::make_unique<CpuBackend>(options, features, isa, weights);
+}
+
+}  // namespace longshot

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/cpu/kernel_set.h"
+#include "kernels/kernels.h"
+
+namespace longshot {
+
+/// KV rows of one sequence in blocks of 64 slots, head-major, virtually contiguous per (layer, KV head). A block of
+/// keys is the matrix [dim, 64], a block of values [64, dim], dim padded to 32; f32 and f16 as plain rows, bf16 by pairs
+/// of rows [rows / 2, cols, 2], which is what pair dot products and tiles read. Pages are touched when first written.
+class CpuKv final : public KvBuffer {
+ public:
+  /// Errors: kCapacity when the address space is refused.
+  explicit CpuKv(const KvGeometry& geometry);
+  ~CpuKv() override;
+  CpuKv(const CpuKv&) = delete;
+  CpuKv& operator=(const CpuKv&) = delete;
+
+  const KvGeometry& geometry() const override { return geometry_; }
+  int64_t bytes() const override { return bytes_; }
+  static int64_t Bytes(const KvGeometry& geometry);
+
+  int dim() const { return dim_; }  ///< padded head dim
+  std::byte* KeyBlock(int layer, int head, int64_t block) const;
+  std::byte* ValueBlock(int layer, int head, int64_t block) const;
+  int64_t key_block_bytes() const { return key_block_bytes_; }
+  int64_t value_block_bytes() const { return value_block_bytes_; }
+
+  /// One row of one head: `row` [D] f32 to and from slot `slot`.
+  void WriteKey(int layer, int head, int64_t slot, const float* row);
+  void WriteValue(int layer, int head, int64_t slot, const float* row);
+  void ReadKey(int layer, int head, int64_t slot, float* row) const;
+  void ReadValue(int layer, int head, int64_t slot, float* row) const;
+
+  /// Copies slot `from` of this buffer, bit for bit, to place `to` (0..63) of a block in the same layout.
+  void CopyKey(int layer, int head, int64_t from, std::byte* block, int to) const;
+  void CopyValue(int layer, int head, int64_t from, std::byte* block, int to) const;
+  /// Copies the first `rows` slots of a block (all: 64) to the same places of `keys` and `values`, which hold zeros.
+  void CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys, std::byte* values) const;
+
+ private:
+  KvGeometry geometry_;
+  int dim_;
+  int64_t blocks_, key_block_bytes_, value_block_bytes_, head_bytes_, bytes_;
+  std::byte* memory_ = nullptr;
+};
+
+}  // namespace longshot

@@ -1,0 +1,162 @@
+#include "runtime/engine/model_target.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+ModelTargetOptions Resolve(ModelTargetOptions options, const ModelConfig& config) {
+  if (options.max_context == 0) options.max_context = config.context;
+  if (config.sliding_window > 0 && options.max_context > config.sliding_window) {
+    Throw(ErrorCode::kUnsupported,
+          "{} attends to a sliding window of {} tokens, which this build reads as full attention: use -c {} or less",
+          config.name, config.sliding_window, config.sliding_window);
+  }
+  return options;
+}
+
+}  // namespace
+
+ModelTarget::ModelTarget(const Model* model, const ModelTargetOptions& options)
+    : model_(model),
+      options_(Resolve(options, model->config())),
+      store_(&model->backend()),
+      scratch_(model->backend(), model->config(), std::max(options.prefill_rows, options.max_rows), options.max_rows),
+      chain_parent_(options.prefill_rows),
+      chain_depth_(options.prefill_rows),
+      scored_(1) {
+  std::iota(chain_parent_.begin(), chain_parent_.end(), -1);
+  std::iota(chain_depth_.begin(), chain_depth_.end(), 0);
+}
+
+ModelTarget::~ModelTarget() = default;
+
+int64_t ModelTarget::ScratchBytes(const ModelConfig& config, const ModelTargetOptions& options) {
+  return Scratch::Bytes(config, std::max(options.prefill_rows, options.max_rows), options.max_rows);
+}
+
+SequenceId ModelTarget::Open(int64_t capacity) {
+  if (capacity > options_.max_context) {
+    Throw(ErrorCode::kCapacity, "{} tokens do not fit the context of {}", capacity, options_.max_context);
+  }
+  const SequenceId sequence = store_.Open(model_->Geometry(capacity, options_.k_type, options_.v_type));
+  if (rounds_.size() <= static_cast<size_t>(sequence)) rounds_.resize(sequence + 1);
+  return sequence;
+}
+
+void ModelTarget::Close(SequenceId sequence) {
+  rounds_[sequence].reset();
+  store_.Close(sequence);
+}
+
+MatrixView ModelTarget::Feed(SequenceId sequence, std::span<const Token> tokens, int64_t logit_rows) {
+  const auto rows = static_cast<int64_t>(tokens.size());
+  const RowTopology chain{store_.committed(sequence), std::span(chain_parent_).first(rows),
+                          std::span(chain_depth_).first(rows), true};
+  const MatrixView logits = model_->Forward({.tokens = tokens,
+                                             .topology = chain,
+                                             .kv = &store_.buffer(sequence),
+                                             .logits = logit_rows > 0,
+                                             .logits_begin = rows - logit_rows},
+                                            scratch_);
+  store_.CommitPrefill(sequence, rows);
+  return logits;
+}
+
+bool ModelTarget::Prefill(const PrefillRequest& request) {
+  rounds_[request.sequence].reset();
+  const auto total = static_cast<int64_t>(request.tokens.size());
+  const int64_t tapped = request.tap != nullptr ? std::min<int64_t>(request.tap_rows, total) : 0;
+  if (request.tap != nullptr) {
+    request.tap->first_position = store_.committed(request.sequence) + total - tapped;
+    request.tap->k = request.tap_k;
+    request.tap->top.resize(tapped * request.tap_k);
+  }
+  for (int64_t done = 0; done < total;) {
+    // Rows that a drafter wants to see need logits, which come in smaller pieces.
+    const int64_t before_tap = total - tapped - done;
+    const int64_t rows = std::min(before_tap > 0 ? before_tap : total - done,
+                                  before_tap > 0 ? options_.prefill_rows : options_.max_rows);
+    const MatrixView logits = Feed(request.sequence, request.tokens.subspan(done, rows), before_tap > 0 ? 0 : rows);
+    if (before_tap <= 0 && rows > 0) {
+      model_->backend().TopK(logits, request.tap_k,
+                             std::span(request.tap->top).subspan(-before_tap * request.tap_k, rows * request.tap_k));
+      model_->backend().Synchronize();
+    }
+    done += rows;
+    if (request.progress && !request.progress(done, total)) return false;
+  }
+  return true;
+}
+
+std::span<const ScoredRows> ModelTarget::Score(std::span<const ScoreRequest> requests) {
+  CHECK(requests.size() == 1, "one request a pass, got {}", requests.size());
+  const ScoreRequest& request = requests[0];
+  const TokenTree& tree = *request.tree;
+  std::optional<Round>& round = rounds_[request.sequence];
+  if (request.first_node == 0) {
+    round.reset();
+    const int64_t room = store_.capacity(request.sequence) - store_.committed(request.sequence);
+    round.emplace(store_.BeginRound(request.sequence, std::max(tree.size(), std::min(room, options_.max_rows))));
+  }
+  CHECK(round && tree.size() <= round->rows() && tree.size() <= options_.max_rows, "{} nodes", tree.size());
+  const MatrixView logits = model_->Forward({.tokens = tree.tokens().subspan(request.first_node),
+                                             .topology = tree.Topology(round->base()),
+                                             .first_row = request.first_node,
+                                             .kv = &store_.buffer(request.sequence),
+                                             .view = request.view},
+                                            scratch_);
+  model_->backend().Synchronize();
+  const std::span<const float> rows(logits.data, static_cast<size_t>(logits.rows * logits.cols));
+  scored_[0] = ScoredRows(request.first_node, logits.rows, rows, logits.cols);
+  return scored_;
+}
+
+void ModelTarget::Commit(SequenceId sequence, std::span<const NodeId> path) {
+  CHECK(rounds_[sequence].has_value(), "nothing was scored");
+  rounds_[sequence]->Commit(path);
+  rounds_[sequence].reset();
+}
+
+ModelTarget::CostProbe::CostProbe(ModelTarget& target, int64_t committed)
+    : target_(target),
+      sequence_(target.Open(std::min(committed + target.options_.max_rows, target.options_.max_context))) {
+  committed = std::min(committed, target.options_.max_context - target.options_.max_rows);
+  const ModelConfig& config = target.model_->config();
+  Backend& backend = target.model_->backend();
+  // Small equal rows: the bytes are really there to be read, and the softmax stays finite.
+  constexpr int64_t kRows = 256;
+  const int64_t width = int64_t{config.kv_heads} * config.head_dim;
+  const std::vector<float> values(kRows * width, 0.01f);
+  const auto buffer = backend.Allocate(kRows * width);
+  backend.Upload(values, buffer->data());
+  for (int64_t done = 0; done < committed; done += kRows) {
+    const MatrixView rows{buffer->data(), std::min(kRows, committed - done), width, width};
+    for (int layer = 0; layer < config.layers; ++layer) {
+      backend.AppendKv(target.store_.buffer(sequence_), layer, done, rows, rows);
+    }
+  }
+  target.store_.CommitPrefill(sequence_, std::max<int64_t>(committed, 0));
+}
+
+ModelTarget::CostProbe::~CostProbe() { target_.Close(sequence_); }
+
+double ModelTarget::CostProbe::Milliseconds(int64_t rows, int repeats) {
+  TokenTree tree(0);
+  for (NodeId node = 0; tree.size() < rows;) node = tree.Add(node, 0);
+  const ScoreRequest request{.sequence = sequence_, .tree = &tree};
+  double least = 0;
+  for (int i = 0; i < repeats; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    target_.Score(std::span(&request, 1));
+    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+    least = i == 0 ? elapsed.count() : std::min(least, elapsed.count());
+  }
+  return least;
+}
+
+}  // namespace longshot

@@ -1,0 +1,213 @@
+#include "runtime/model/model.h"
+
+#include <utility>
+
+#include "core/checked.h"
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+/// Columns of the fused projection [q; k; v].
+int64_t QkvColumns(const ModelConfig& c) { return int64_t{c.heads + 2 * c.kv_heads} * c.head_dim; }
+int64_t QueryColumns(const ModelConfig& c) { return int64_t{c.heads} * c.head_dim; }
+int64_t KvColumns(const ModelConfig& c) { return int64_t{c.kv_heads} * c.head_dim; }
+
+MatrixView Dense(Buffer& buffer, int64_t rows, int64_t cols) { return {buffer.data(), rows, cols, cols}; }
+
+}  // namespace
+
+Scratch::Scratch(Backend& backend, const ModelConfig& c, int64_t max_rows, int64_t max_logit_rows)
+    : max_rows_(max_rows),
+      max_logit_rows_(max_logit_rows),
+      hidden_(backend.Allocate(max_rows * c.embed_dim)),
+      qkv_(backend.Allocate(max_rows * QkvColumns(c))),
+      attention_(backend.Allocate(max_rows * QueryColumns(c))),
+      ffn_(backend.Allocate(max_rows * c.ffn_dim)),
+      logits_(backend.Allocate(max_logit_rows * c.vocab_size)),
+      rope_(backend.Allocate(max_rows * c.rope.dims)),
+      embedding_(c.embed_dim),
+      positions_(max_rows) {}
+
+int64_t Scratch::Bytes(const ModelConfig& c, int64_t max_rows, int64_t max_logit_rows) {
+  const int64_t row = c.embed_dim + QkvColumns(c) + QueryColumns(c) + c.ffn_dim + c.rope.dims;
+  return 4 * (max_rows * row + max_logit_rows * c.vocab_size);
+}
+
+struct Model::Layer {
+  std::unique_ptr<Buffer> attention_norm, ffn_norm;
+  std::unique_ptr<Buffer> qkv_bias;        ///< Qwen2
+  std::unique_ptr<Buffer> q_norm, k_norm;  ///< Qwen3, [D]
+  std::unique_ptr<PackedWeights> qkv;      ///< [(H + 2 K) D, E]
+  std::unique_ptr<PackedWeights> output;   ///< [E, H D]
+  std::unique_ptr<PackedWeights> gate_up;  ///< [2 F, E], rows alternate
+  std::unique_ptr<PackedWeights> down;     ///< [E, F]
+};
+
+Model::Model(Backend* backend, std::shared_ptr<const ModelFile> file, const ModelConfig& config)
+    : backend_(backend), file_(std::move(file)), config_(config) {
+  file_->RequireDecoder();
+  inverse_frequencies_ = config_.rope.InverseFrequencies();
+  embedding_ = file_->Find("token_embd.weight");
+  for (int i = 0; i < config_.layers; ++i) layers_.push_back(LoadLayer(i));
+  output_norm_ = Vector("output_norm.weight");
+  head_ = Matrix(config_.tied_head ? "token_embd.weight" : "output.weight");
+  file_->ReleasePages();
+}
+
+Model::~Model() = default;
+
+std::unique_ptr<Buffer> Model::Vector(const std::string& name) const {
+  const TensorInfo& tensor = *file_->Find(name);
+  std::vector<float> values(tensor.elements());
+  DequantizeRow(tensor, 0, 0, values);
+  auto buffer = backend_->Allocate(tensor.elements());
+  backend_->Upload(values, buffer->data());
+  return buffer;
+}
+
+std::unique_ptr<PackedWeights> Model::Matrix(const std::string& name) const {
+  const TensorInfo& tensor = *file_->Find(name);
+  return backend_->Pack(tensor.shape[0], tensor.shape[1],
+                        [&](int64_t row, std::span<float> out) { DequantizeRow(tensor, row, 0, out); });
+}
+
+Model::Layer Model::LoadLayer(int index) const {
+  const std::string prefix = fmt::format("blk.{}.", index);
+  const auto find = [&](const char* name) -> const TensorInfo& { return *file_->Find(prefix + name); };
+  Layer layer;
+  layer.attention_norm = Vector(prefix + "attn_norm.weight");
+  layer.ffn_norm = Vector(prefix + "ffn_norm.weight");
+  layer.output = Matrix(prefix + "attn_output.weight");
+  layer.down = Matrix(prefix + "ffn_down.weight");
+
+  const TensorInfo &q = find("attn_q.weight"), &k = find("attn_k.weight"), &v = find("attn_v.weight");
+  const int64_t q_rows = QueryColumns(config_), kv_rows = KvColumns(config_);
+  layer.qkv = backend_->Pack(QkvColumns(config_), config_.embed_dim, [&](int64_t row, std::span<float> out) {
+    if (row < q_rows) {
+      DequantizeRow(q, row, config_.head_dim, out);
+    } else if (row < q_rows + kv_rows) {
+      DequantizeRow(k, row - q_rows, config_.head_dim, out);
+    } else {
+      DequantizeRow(v, row - q_rows - kv_rows, config_.head_dim, out);
+    }
+  });
+  const TensorInfo &gate = find("ffn_gate.weight"), &up = find("ffn_up.weight");
+  layer.gate_up = backend_->Pack(2 * int64_t{config_.ffn_dim}, config_.embed_dim, [&](int64_t row, std::span<float> out) {
+    DequantizeRow(row % 2 == 0 ? gate : up, row / 2, 0, out);
+  });
+  if (config_.qkv_bias) {
+    std::vector<float> bias(QkvColumns(config_));
+    DequantizeRow(find("attn_q.bias"), 0, 0, std::span(bias).first(q_rows));
+    DequantizeRow(find("attn_k.bias"), 0, 0, std::span(bias).subspan(q_rows, kv_rows));
+    DequantizeRow(find("attn_v.bias"), 0, 0, std::span(bias).last(kv_rows));
+    layer.qkv_bias = backend_->Allocate(static_cast<int64_t>(bias.size()));
+    backend_->Upload(bias, layer.qkv_bias->data());
+  }
+  if (config_.qk_norm) {
+    layer.q_norm = Vector(prefix + "attn_q_norm.weight");
+    layer.k_norm = Vector(prefix + "attn_k_norm.weight");
+  }
+  return layer;
+}
+
+int64_t Model::WeightBytes(const Backend& backend, const ModelConfig& c) {
+  const int64_t layer = backend.PackedBytes(QkvColumns(c), c.embed_dim) +
+                        backend.PackedBytes(c.embed_dim, QueryColumns(c)) +
+                        backend.PackedBytes(2 * int64_t{c.ffn_dim}, c.embed_dim) +
+                        backend.PackedBytes(c.embed_dim, c.ffn_dim) + int64_t{8} * c.embed_dim;
+  return CheckedProduct({c.layers, layer}, "weights") + backend.PackedBytes(c.vocab_size, c.embed_dim);
+}
+
+int64_t Model::weight_bytes() const { return WeightBytes(*backend_, config_); }
+
+KvGeometry Model::Geometry(int64_t capacity, DType k_type, DType v_type) const {
+  return {config_.layers, config_.kv_heads, config_.head_dim, capacity, k_type, v_type};
+}
+
+void Model::Embed(std::span<const Token> tokens, Scratch& scratch) const {
+  for (size_t t = 0; t < tokens.size(); ++t) {
+    CHECK(tokens[t] >= 0 && tokens[t] < config_.vocab_size, "token {}", tokens[t]);
+    DequantizeRow(*embedding_, tokens[t], 0, scratch.embedding_);
+    backend_->Upload(scratch.embedding_, scratch.hidden_->data() + static_cast<int64_t>(t) * config_.embed_dim);
+  }
+}
+
+/// h += W_o Attention(RoPE(W_q n), RoPE(W_k n), W_v n), n = RMSNorm(h).
+void Model::Attend(const Layer& layer, int index, const ForwardArgs& args, Scratch& scratch) const {
+  const auto rows = static_cast<int64_t>(args.tokens.size());
+  const MatrixView hidden = Dense(*scratch.hidden_, rows, config_.embed_dim);
+  const MatrixView qkv = Dense(*scratch.qkv_, rows, QkvColumns(config_));
+  const MatrixView q = qkv.Columns(0, QueryColumns(config_));
+  const MatrixView k = qkv.Columns(q.cols, KvColumns(config_));
+  const MatrixView v = qkv.Columns(q.cols + k.cols, k.cols);
+  const MatrixView attention = Dense(*scratch.attention_, rows, q.cols);
+  const MatrixView rope = Dense(*scratch.rope_, rows, config_.rope.dims);
+
+  backend_->Matmul({.x = hidden,
+                    .weights = layer.qkv.get(),
+                    .y = qkv,
+                    .norm = layer.attention_norm->data(),
+                    .norm_eps = config_.norm_eps,
+                    .bias = layer.qkv_bias ? layer.qkv_bias->data() : nullptr});
+  if (config_.qk_norm) {
+    backend_->RmsNorm(q, layer.q_norm->data(), config_.head_dim, config_.norm_eps, q);
+    backend_->RmsNorm(k, layer.k_norm->data(), config_.head_dim, config_.norm_eps, k);
+  }
+  backend_->Rope(q, config_.heads, rope);
+  backend_->Rope(k, config_.kv_heads, rope);
+  backend_->AppendKv(*args.kv, index, args.topology.base + args.first_row, k, v);
+  backend_->Attention({.q = q,
+                       .out = attention,
+                       .heads = config_.heads,
+                       .kv = args.kv,
+                       .layer = index,
+                       .topology = args.topology,
+                       .first_row = args.first_row,
+                       .views = (args.view ? args.view : &full_view_)->Layer(index)});
+  backend_->Matmul({.x = attention, .weights = layer.output.get(), .y = hidden, .epilogue = Epilogue::kAdd});
+}
+
+/// h += W_down (silu(W_gate n) * W_up n), n = RMSNorm(h). Source: Shazeer 2020, arXiv 2002.05202.
+void Model::FeedForward(const Layer& layer, int64_t rows, Scratch& scratch) const {
+  const MatrixView hidden = Dense(*scratch.hidden_, rows, config_.embed_dim);
+  const MatrixView inner = Dense(*scratch.ffn_, rows, config_.ffn_dim);
+  backend_->Matmul({.x = hidden,
+                    .weights = layer.gate_up.get(),
+                    .y = inner,
+                    .norm = layer.ffn_norm->data(),
+                    .norm_eps = config_.norm_eps,
+                    .epilogue = Epilogue::kSwiGlu});
+  backend_->Matmul({.x = inner, .weights = layer.down.get(), .y = hidden, .epilogue = Epilogue::kAdd});
+}
+
+MatrixView Model::Forward(const ForwardArgs& args, Scratch& scratch) const {
+  const auto rows = static_cast<int64_t>(args.tokens.size());
+  const int layer_end = args.layer_end < 0 ? config_.layers : args.layer_end;
+  CHECK(rows > 0 && rows <= scratch.max_rows_ && args.first_row + rows <= args.topology.rows());
+  CHECK(args.layer_begin >= 0 && args.layer_begin <= layer_end && layer_end <= config_.layers);
+
+  if (args.layer_begin == 0) Embed(args.tokens, scratch);
+  for (int64_t t = 0; t < rows; ++t) {
+    scratch.positions_[t] = args.topology.base + args.topology.depth[args.first_row + t];
+  }
+  backend_->RopeTable(std::span(scratch.positions_).first(rows), inverse_frequencies_, config_.rope.Magnitude(),
+                      Dense(*scratch.rope_, rows, config_.rope.dims));
+  for (int i = args.layer_begin; i < layer_end; ++i) {
+    Attend(layers_[i], i, args, scratch);
+    FeedForward(layers_[i], rows, scratch);
+  }
+  if (!args.logits) return {};
+
+  const int64_t wanted = rows - args.logits_begin;
+  CHECK(wanted > 0 && wanted <= scratch.max_logit_rows_, "{} rows of logits", wanted);
+  const MatrixView logits = Dense(*scratch.logits_, wanted, config_.vocab_size);
+  backend_->Matmul({.x = Dense(*scratch.hidden_, rows, config_.embed_dim).Rows(args.logits_begin, wanted),
+                    .weights = head_.get(),
+                    .y = logits,
+                    .norm = output_norm_->data(),
+                    .norm_eps = config_.norm_eps});
+  return logits;
+}
+
+}  // namespace longshot
