@@ -12,12 +12,16 @@ constexpr int kProductRows = 6, kProductVectors = 4;
 namespace longshot {
 namespace {
 
-/// Tile registers: 0-3 accumulate four column tiles, 4 holds A, 5 and 6 take turns for B. All are full: 16 rows of 64 bytes.
+/// Tile registers: 0-3 accumulate four column tiles, 4 holds A, 5 and 6 take turns for B. All are full: 16 rows of 64
+/// bytes.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
   uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64};
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16};
 };
+
+/// In static memory: GCC 12 believes that the instruction reads 8 bytes and would drop the rest of a local.
+constexpr TileConfig kTileConfig;
 
 /// C[16, cols] of bf16 A and pair-stored bf16 B, four column tiles at a time. depth a multiple of 32, cols of 32.
 /// C is [16, cols] with stride c_stride; rows beyond the used ones must exist.
@@ -71,10 +75,7 @@ inline void TileProduct(const uint16_t* a, int a_stride, int n, const std::byte*
 
 /// The tile registers, configured for the life of the object.
 struct TileSession {
-  TileSession() {
-    const TileConfig config;
-    _tile_loadconfig(&config);
-  }
+  TileSession() { _tile_loadconfig(&kTileConfig); }
   ~TileSession() { _tile_release(); }
 };
 

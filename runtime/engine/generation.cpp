@@ -103,7 +103,8 @@ void Generation::Propose() {
   CHECK(rows >= 1, "no room for the pending token");
   const DraftBudget budget{.max_nodes = std::min(request_.draft_max_nodes, rows - 1),
                            .max_depth = std::min(request_.draft_max_depth, remaining() - 1),
-                           .round = round_};
+                           .round = round_,
+                           .row_cost = request_.draft_row_cost};
   if (budget.max_nodes == 0 || budget.max_depth == 0) return;
   parts_.drafter->Propose(history_, budget, tree_);
   CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&

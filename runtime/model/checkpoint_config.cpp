@@ -169,6 +169,7 @@ ModelConfig CheckpointModelConfig(std::string_view config_json, bool has_head) {
   config.qk_norm = config.architecture == "qwen3";
   ReadRope(fields, config);
   config.Validate();
+  config.context = config.rope.ExtendedContext(config.context);
   return config;
 }
 

@@ -187,6 +187,7 @@ ModelConfig GgufModelConfig(const GgufFile& file) {
   config.rope.freq_divisors = FrequencyDivisors(file);
   ReadScaling(keys, config.context, config.rope);
   config.Validate();
+  config.context = config.rope.ExtendedContext(config.context);
   if (config.architecture == "llama" && config.rope.dims != config.head_dim) {
     Throw(ErrorCode::kUnsupported, "rope turns {} of {} head dimensions; supported for llama GGUF files: all",
           config.rope.dims, config.head_dim);

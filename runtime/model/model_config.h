@@ -26,6 +26,9 @@ struct RopeConfig {
   std::vector<double> InverseFrequencies() const;
   /// Factor on cos and sin (1 except for yarn).
   double Magnitude() const;
+  /// Context that the scaling reaches: for yarn, whose files may state the original one as `context`, at least
+  /// original_context * factor.
+  int ExtendedContext(int context) const;
 };
 
 /// Shape of a decoder. Letters: L layers, H heads, K KV heads, D head dim, E model dim, V vocabulary.

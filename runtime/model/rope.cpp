@@ -71,4 +71,10 @@ double RopeConfig::Magnitude() const {
   return factor <= 1 ? 1.0 : 0.1 * std::log(static_cast<double>(factor)) + 1.0;
 }
 
+int RopeConfig::ExtendedContext(int context) const {
+  if (scaling != RopeScaling::kYarn) return context;
+  const double reach = std::min(static_cast<double>(original_context) * factor, 0x1p30);
+  return std::max(context, static_cast<int>(reach));
+}
+
 }  // namespace longshot

@@ -73,12 +73,12 @@ constexpr std::array<Recognition, 7> kRecognitions = {{
     {ChatFormat::kQwen2, {"<|im_start|>", "<|im_end|>", kQwen2System}, {"think", "tool", "", ""}},
     {ChatFormat::kQwen3,
      {"<|im_start|>", "enable_thinking is defined and enable_thinking is false", R"('<think>\n\n</think>\n\n')"},
-     {"You are", "vision", "", ""}},
+     {"You are a", "vision", "", ""}},
     // A system turn or a thinking block written by the template itself is another format.
     {ChatFormat::kChatMl, {"<|im_start|>", "<|im_end|>", ""}, {"<|im_start|>system", "think", "You are", "bos_token"}},
     {ChatFormat::kLlama31,
      {"<|start_header_id|>", "<|eot_id|>", "Cutting Knowledge Date: December 2023"},
-     {"You are", "think", "", ""}},
+     {"You are", "think", "<function=", ""}},
     {ChatFormat::kLlama3, {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
      {"You are", "think", "function", "system<|end_header_id|>"}},
 }};

@@ -2,6 +2,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -14,7 +15,10 @@
 namespace longshot {
 namespace {
 
-constexpr std::string_view kMark = "\xE2\x96\x81";  // U+2581
+constexpr std::string_view kMark = "\xE2\x96\x81";
+constexpr uint32_t kMarkCodePoint = 0x2581;
+constexpr uint32_t kCodePoints = 0x110000;
+constexpr float kUnknownPenalty = 10;  // what the library takes off for a character it does not know
 constexpr size_t kLongestCachedWord = 64;
 
 bool IsSpelled(TokenKind kind) { return kind == TokenKind::kNormal || kind == TokenKind::kUnused; }
@@ -56,18 +60,26 @@ std::string SpacesForMarks(std::string_view piece) {
   return text;
 }
 
-std::string SerializeSentencePieceModel(const Vocabulary& vocabulary) {
+std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<const std::string> characters) {
   // Field numbers and values: sentencepiece_model.proto of sentencepiece 0.1.97.
   enum : uint32_t { kPieces = 1, kTrainer = 2, kNormalizer = 3 };
   enum : uint32_t { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
   enum : uint64_t { kNormalType = 1, kUnknownType = 2, kControlType = 3, kUnusedType = 5 };
   WireWriter model;
+  float lowest = 0;
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
     const TokenKind kind = vocabulary.kinds[id];
     WireWriter piece;
     piece.Bytes(kPieceText, IsSpelled(kind) ? vocabulary.pieces[id] : fmt::format("\x01{}", id));
     piece.Float(kPieceScore, IsSpelled(kind) ? vocabulary.scores[id] : 0.0f);
     piece.Varint(kPieceType, kind == TokenKind::kNormal ? kNormalType : IsSpelled(kind) ? kUnusedType : kControlType);
+    model.Bytes(kPieces, piece.message());
+    if (IsSpelled(kind)) lowest = std::min(lowest, vocabulary.scores[id]);
+  }
+  for (const std::string& character : characters) {
+    WireWriter piece;
+    piece.Bytes(kPieceText, character);
+    piece.Float(kPieceScore, lowest - kUnknownPenalty);
     model.Bytes(kPieces, piece.message());
   }
   // The library wants exactly one unknown piece; ours stands past the vocabulary and only marks what is left over.
@@ -90,8 +102,16 @@ std::string SerializeSentencePieceModel(const Vocabulary& vocabulary) {
 }
 
 SentencePieceModel::SentencePieceModel(const Vocabulary& vocabulary)
-    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()), unknown_(vocabulary.unknown) {
+    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()),
+      unknown_(vocabulary.unknown),
+      known_(kCodePoints, false) {
   token_of_byte_.fill(kNoToken);
+  const std::vector<std::string> characters = AddPieces(vocabulary);
+  Load(SerializeSentencePieceModel(vocabulary, characters));
+}
+
+// Returns the characters that occur in pieces without being pieces themselves.
+std::vector<std::string> SentencePieceModel::AddPieces(const Vocabulary& vocabulary) {
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
     const std::string& piece = vocabulary.pieces[id];
     const TokenKind kind = vocabulary.kinds[id];
@@ -102,11 +122,24 @@ SentencePieceModel::SentencePieceModel(const Vocabulary& vocabulary)
     CheckPiece(vocabulary, id);
     token_of_piece_.emplace(piece, static_cast<Token>(id));
     words_start_with_space_ = words_start_with_space_ && !HasInnerSpace(piece);
+    for (std::string_view rest = piece; CodePointLength(rest) > 0; rest.remove_prefix(CodePointLength(rest))) {
+      known_[DecodeCodePoint(rest)] = true;
+    }
   }
+  std::vector<std::string> characters;
+  for (uint32_t code_point = 0; code_point < kCodePoints; ++code_point) {
+    if (!known_[code_point]) continue;
+    std::string character;
+    AppendCodePoint(code_point, character);
+    if (!token_of_piece_.contains(character)) characters.push_back(std::move(character));
+  }
+  return characters;
+}
+
+void SentencePieceModel::Load(const std::string& model) {
   std::string reason;
   try {
-    const sentencepiece::util::Status status =
-        processor_->LoadFromSerializedProto(SerializeSentencePieceModel(vocabulary));
+    const sentencepiece::util::Status status = processor_->LoadFromSerializedProto(model);
     if (!status.ok()) reason = status.ToString();
   } catch (const std::exception& e) {  // its trie throws
     reason = e.what();
@@ -136,15 +169,27 @@ void SentencePieceModel::Encode(std::string_view text, bool space_prefix, std::v
   }
   Run run{out, {}};
   while (!text.empty()) {
-    size_t plain = ValidPrefix(text);
-    if (const size_t literal = text.substr(0, plain).find(kMark); literal != std::string_view::npos) plain = literal;
-    EncodeRun(text.substr(0, plain), run);
-    text.remove_prefix(plain);
+    const size_t known = KnownPrefix(text);
+    EncodeRun(text.substr(0, known), run);
+    text.remove_prefix(known);
     if (text.empty()) break;
-    const size_t bytes = std::max(1, CodePointLength(text.substr(0, 4)));
+    const size_t bytes = std::max(1, CodePointLength(text));
     AppendBytes(text.substr(0, bytes), out);
     text.remove_prefix(bytes);
   }
+}
+
+// Length of the longest prefix of characters that the library is shown: a literal mark would come back as a space.
+size_t SentencePieceModel::KnownPrefix(std::string_view text) const {
+  size_t at = 0;
+  while (at < text.size()) {
+    const std::string_view rest = text.substr(at);
+    const int length = CodePointLength(rest);
+    if (length == 0 || rest.starts_with(kMark)) break;
+    if (!known_[rest[0] == ' ' ? kMarkCodePoint : DecodeCodePoint(rest)]) break;
+    at += length;
+  }
+  return at;
 }
 
 void SentencePieceModel::EncodeRun(std::string_view text, Run& run) const {

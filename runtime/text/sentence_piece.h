@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,8 +25,8 @@ std::string SpacesForMarks(std::string_view piece);
 
 /// Serialises a vocabulary as the model file that the sentencepiece library reads. Ids are kept. Only normal and
 /// unused pieces are spelled: every other id becomes a control piece with a name of its own, so that the library
-/// never produces it.
-std::string SerializeSentencePieceModel(const Vocabulary& vocabulary);
+/// never produces it. `characters` follow as pieces of last resort.
+std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<const std::string> characters);
 
 /// Segmentation by the sentencepiece library, with bytes it cannot represent handled here. Immutable.
 /// Source: Kudo and Richardson 2018, arXiv 1808.06226.
@@ -44,6 +45,9 @@ class SentencePieceModel {
 
  private:
   struct Run;
+  std::vector<std::string> AddPieces(const Vocabulary& vocabulary);
+  void Load(const std::string& model);
+  size_t KnownPrefix(std::string_view text) const;
   void EncodeRun(std::string_view text, Run& run) const;
   void EncodeWord(std::string_view word, std::vector<Token>& out) const;
   void AppendBytes(std::string_view bytes, std::vector<Token>& out) const;
@@ -52,6 +56,9 @@ class SentencePieceModel {
   std::unordered_map<std::string, Token> token_of_piece_;  ///< normal and unused pieces
   std::array<Token, 256> token_of_byte_{};
   Token unknown_ = kNoToken;
+  /// By code point: occurs in some piece. The library joins neighbours it does not know, in quadratic time, so
+  /// that it is shown only characters it knows.
+  std::vector<bool> known_;
   /// No piece has a space after another character: then a text may be cut before every space.
   bool words_start_with_space_ = true;
 };
