@@ -32,8 +32,8 @@ enum class PlantedBug : uint8_t {
 #define LONGSHOT_PLANTED_BUG_NAME_(name) k##name
 #define LONGSHOT_PLANTED_BUG_NAME(name) LONGSHOT_PLANTED_BUG_NAME_(name)
 
-/// True in the one build that plants `bug`.
-constexpr bool Planted(PlantedBug bug) {
+/// True in the one build that plants `bug`. Static: only the sources that hold the bug are built with it.
+static constexpr bool Planted(PlantedBug bug) {
   return bug != PlantedBug::kNone && bug == PlantedBug::LONGSHOT_PLANTED_BUG_NAME(LONGSHOT_PLANTED_BUG);
 }
 

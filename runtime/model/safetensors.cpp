@@ -167,7 +167,9 @@ std::string_view HeaderText(ByteReader& in) {
     Throw(ErrorCode::kFormat, "safetensors header of {} bytes, more than the limit of {}", length,
           kMaxHeaderBytes);
   }
-  std::string_view text = AsText(in.Take(length, "safetensors header"));
+  std::string_view text = Planted(PlantedBug::kSafetensorsHeader)
+                              ? std::string_view(AsText(in.Take(0, "safetensors header")).data(), length)
+                              : AsText(in.Take(length, "safetensors header"));
   const size_t end = text.find_last_not_of(' ');
   text = text.substr(0, end == text.npos ? 0 : end + 1);
   if (!text.starts_with('{') || !text.ends_with('}')) {
