@@ -7,7 +7,8 @@
 namespace longshot {
 namespace {
 
-// The largest published tokenizer of a supported family has 17 MB, 128,000 pieces and 280,000 merges in pairs.
+// The largest published tokenizer of a supported family has 17 MB, 128,000 pieces and 280,000 merges in
+// pairs.
 constexpr size_t kMaxBytes = size_t{64} << 20;
 constexpr int kMaxDepth = 64;
 constexpr int64_t kMaxValues = 8'000'000;
@@ -17,7 +18,8 @@ constexpr int64_t kMaxValues = 8'000'000;
 nlohmann::json ParseBoundedJson(std::string_view text, std::string_view what) {
   using Event = nlohmann::json::parse_event_t;
   if (text.size() > kMaxBytes) {
-    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", what, text.size(), kMaxBytes);
+    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", what, text.size(),
+          kMaxBytes);
   }
   int64_t values = 0;
   const auto check = [&](int depth, Event event, nlohmann::json&) {

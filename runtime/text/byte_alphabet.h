@@ -6,9 +6,9 @@
 
 namespace longshot {
 
-/// The byte-level alphabet: one printable character per byte, so that a BPE vocabulary over it covers any text.
-/// Printable Latin-1 bytes stand for themselves; the 68 others, in order, for U+0100 onwards.
-/// Source: the GPT-2 tokenizer, Radford et al. 2019.
+/// The byte-level alphabet: one printable character per byte, so that a BPE vocabulary over it covers any
+/// text. Printable Latin-1 bytes stand for themselves; the 68 others, in order, for U+0100 onwards. Source:
+/// the GPT-2 tokenizer, Radford et al. 2019.
 std::string_view ByteCharacter(uint8_t byte);
 
 /// Spells raw bytes in the alphabet.

@@ -22,9 +22,9 @@ class ByteLevelBpe {
   explicit ByteLevelBpe(const Vocabulary& vocabulary);
 
   /// Appends the tokens of `text`. Control and unknown tokens are never produced, whatever the merges make.
-  /// What the vocabulary cannot spell is left out where the text is UTF-8 and becomes U+FFFD elsewhere, both as
-  /// in llama.cpp.
-  /// Cost: O(n log n) in the bytes of `text`; returns the merge candidates looked at (at most 3 per byte).
+  /// What the vocabulary cannot spell is left out where the text is UTF-8 and becomes U+FFFD elsewhere, both
+  /// as in llama.cpp. Cost: O(n log n) in the bytes of `text`; returns the merge candidates looked at (at
+  /// most 3 per byte).
   int64_t Encode(std::string_view text, std::vector<Token>& out) const;
 
   bool HasByte(uint8_t byte) const { return token_of_byte_[byte] != kNoToken; }

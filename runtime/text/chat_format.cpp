@@ -10,11 +10,14 @@
 namespace longshot {
 namespace {
 
-constexpr std::string_view kSmolLm2System = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+constexpr std::string_view kSmolLm2System =
+    "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
 constexpr std::string_view kQwen2System = "You are a helpful assistant.";
-constexpr std::string_view kQwen25System = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+constexpr std::string_view kQwen25System =
+    "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 // The template's default date: a fixed one keeps a prompt the same tomorrow.
-constexpr std::string_view kLlama31Preamble = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
+constexpr std::string_view kLlama31Preamble =
+    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
 
 /// How a family writes a turn: open, role, middle, content, close.
@@ -24,9 +27,13 @@ struct TurnStyle {
   bool trims = false;                              ///< the template trims contents
 };
 
-constexpr TurnStyle kChatMlTurn = {"<|im_start|>", "\n", "<|im_end|>\n", {"<|im_start|>", "<|im_end|>", ""}, false};
-constexpr TurnStyle kLlama3Turn = {"<|start_header_id|>", "<|end_header_id|>\n\n", "<|eot_id|>",
-                                   {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}, true};
+constexpr TurnStyle kChatMlTurn = {
+    "<|im_start|>", "\n", "<|im_end|>\n", {"<|im_start|>", "<|im_end|>", ""}, false};
+constexpr TurnStyle kLlama3Turn = {"<|start_header_id|>",
+                                   "<|end_header_id|>\n\n",
+                                   "<|eot_id|>",
+                                   {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+                                   true};
 
 struct FormatInfo {
   ChatFormat format;
@@ -60,7 +67,8 @@ std::string SupportedNames() {
   return names;
 }
 
-/// A template is of a format when it has all of `has` and nothing of `lacks`. The first rule that holds counts.
+/// A template is of a format when it has all of `has` and nothing of `lacks`. The first rule that holds
+/// counts.
 struct Recognition {
   ChatFormat format;
   std::array<std::string_view, 3> has;
@@ -72,14 +80,18 @@ constexpr std::array<Recognition, 7> kRecognitions = {{
     {ChatFormat::kQwen25, {"<|im_start|>", "<|im_end|>", kQwen25System}, {"<think>", "", "", ""}},
     {ChatFormat::kQwen2, {"<|im_start|>", "<|im_end|>", kQwen2System}, {"think", "tool", "", ""}},
     {ChatFormat::kQwen3,
-     {"<|im_start|>", "enable_thinking is defined and enable_thinking is false", R"('<think>\n\n</think>\n\n')"},
+     {"<|im_start|>", "enable_thinking is defined and enable_thinking is false",
+      R"('<think>\n\n</think>\n\n')"},
      {"You are a", "vision", "", ""}},
     // A system turn or a thinking block written by the template itself is another format.
-    {ChatFormat::kChatMl, {"<|im_start|>", "<|im_end|>", ""}, {"<|im_start|>system", "think", "You are", "bos_token"}},
+    {ChatFormat::kChatMl,
+     {"<|im_start|>", "<|im_end|>", ""},
+     {"<|im_start|>system", "think", "You are", "bos_token"}},
     {ChatFormat::kLlama31,
      {"<|start_header_id|>", "<|eot_id|>", "Cutting Knowledge Date: December 2023"},
      {"You are", "think", "<function=", ""}},
-    {ChatFormat::kLlama3, {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
+    {ChatFormat::kLlama3,
+     {"<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"},
      {"You are", "think", "function", "system<|end_header_id|>"}},
 }};
 
@@ -151,7 +163,8 @@ std::vector<ChatSegment> RawSegments(const ChatPrompt& prompt) {
 }
 
 void AddSystemTurn(const FormatInfo& info, const ChatPrompt& prompt, SegmentList& out) {
-  const std::string_view preamble = info.format == ChatFormat::kLlama31 ? kLlama31Preamble : std::string_view();
+  const std::string_view preamble =
+      info.format == ChatFormat::kLlama31 ? kLlama31Preamble : std::string_view();
   if (!prompt.system.has_value() && info.default_system.empty() && preamble.empty()) return;
   out.Control(fmt::format("{}system{}{}", info.turn->open, info.turn->middle, preamble));
   if (prompt.system.has_value()) {
@@ -170,7 +183,8 @@ ChatFormat ChatFormatByName(std::string_view name) {
   for (const FormatInfo& info : kFormats) {
     if (info.name == name) return info.format;
   }
-  Throw(ErrorCode::kUsage, "--chat-template \"{}\" is not a known format (known: {})", Printable(name), SupportedNames());
+  Throw(ErrorCode::kUsage, "--chat-template \"{}\" is not a known format (known: {})", Printable(name),
+        SupportedNames());
 }
 
 ChatFormat RecognizeChatFormat(std::string_view chat_template) {
@@ -180,7 +194,8 @@ ChatFormat RecognizeChatFormat(std::string_view chat_template) {
     if (Matches(rule, chat_template)) return rule.format;
   }
   Throw(ErrorCode::kUnsupported,
-        "the model's chat template is none of the formats this build writes ({}); it begins \"{}\"; choose the one that "
+        "the model's chat template is none of the formats this build writes ({}); it begins \"{}\"; choose "
+        "the one that "
         "fits with --chat-template NAME",
         SupportedNames(), Printable(chat_template, 80));
 }
@@ -203,7 +218,8 @@ std::vector<Token> EncodeChat(const Tokenizer& tokenizer, ChatFormat format, con
     for (std::string_view token : info.turn->control_tokens) {
       if (token.empty() || tokenizer.IsControl(tokenizer.TokenOf(token))) continue;
       Throw(ErrorCode::kUnsupported,
-            "chat format {} needs the control token {}, which the model's vocabulary lacks; choose another with "
+            "chat format {} needs the control token {}, which the model's vocabulary lacks; choose another "
+            "with "
             "--chat-template, raw for none",
             info.name, token);
     }

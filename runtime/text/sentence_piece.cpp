@@ -26,16 +26,19 @@ bool IsSpelled(TokenKind kind) { return kind == TokenKind::kNormal || kind == To
 void CheckPiece(const Vocabulary& vocabulary, size_t id) {
   const std::string& piece = vocabulary.pieces[id];
   if (piece.empty() || piece.find('\0') != std::string::npos) {
-    Throw(ErrorCode::kFormat, "tokenizer: piece {} (\"{}\") is empty or has a zero byte", id, Printable(piece));
+    Throw(ErrorCode::kFormat, "tokenizer: piece {} (\"{}\") is empty or has a zero byte", id,
+          Printable(piece));
   }
   if (!std::isfinite(vocabulary.scores[id])) {
-    Throw(ErrorCode::kFormat, "tokenizer: the score of piece {} (\"{}\") is not a finite number", id, Printable(piece));
+    Throw(ErrorCode::kFormat, "tokenizer: the score of piece {} (\"{}\") is not a finite number", id,
+          Printable(piece));
   }
 }
 
 // Whether a space follows another character inside the piece.
 bool HasInnerSpace(std::string_view piece) {
-  for (size_t at = piece.find(kMark); at != std::string_view::npos; at = piece.find(kMark, at + kMark.size())) {
+  for (size_t at = piece.find(kMark); at != std::string_view::npos;
+       at = piece.find(kMark, at + kMark.size())) {
     if (at > 0 && !piece.substr(0, at).ends_with(kMark)) return true;
   }
   return false;
@@ -60,7 +63,8 @@ std::string SpacesForMarks(std::string_view piece) {
   return text;
 }
 
-std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<const std::string> characters) {
+std::string SerializeSentencePieceModel(const Vocabulary& vocabulary,
+                                        std::span<const std::string> characters) {
   // Field numbers and values: sentencepiece_model.proto of sentencepiece 0.1.97.
   enum : uint32_t { kPieces = 1, kTrainer = 2, kNormalizer = 3 };
   enum : uint32_t { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
@@ -72,7 +76,9 @@ std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<
     WireWriter piece;
     piece.Bytes(kPieceText, IsSpelled(kind) ? vocabulary.pieces[id] : fmt::format("\x01{}", id));
     piece.Float(kPieceScore, IsSpelled(kind) ? vocabulary.scores[id] : 0.0f);
-    piece.Varint(kPieceType, kind == TokenKind::kNormal ? kNormalType : IsSpelled(kind) ? kUnusedType : kControlType);
+    piece.Varint(kPieceType, kind == TokenKind::kNormal ? kNormalType
+                             : IsSpelled(kind)          ? kUnusedType
+                                                        : kControlType);
     model.Bytes(kPieces, piece.message());
     if (IsSpelled(kind)) lowest = std::min(lowest, vocabulary.scores[id]);
   }
@@ -82,7 +88,8 @@ std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<
     piece.Float(kPieceScore, lowest - kUnknownPenalty);
     model.Bytes(kPieces, piece.message());
   }
-  // The library wants exactly one unknown piece; ours stands past the vocabulary and only marks what is left over.
+  // The library wants exactly one unknown piece; ours stands past the vocabulary and only marks what is left
+  // over.
   WireWriter unknown;
   unknown.Bytes(kPieceText, "\x01unknown");
   unknown.Varint(kPieceType, kUnknownType);
@@ -94,9 +101,9 @@ std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<
   normalizer.Bytes(1, "identity");  // name
   // The planted bug: the reader passes a file's character map on.
   if (Planted(PlantedBug::kCharsMap)) normalizer.Bytes(2, vocabulary.pre);
-  normalizer.Varint(3, 0);          // add_dummy_prefix
-  normalizer.Varint(4, 0);          // remove_extra_whitespaces
-  normalizer.Varint(5, 1);          // escape_whitespaces
+  normalizer.Varint(3, 0);  // add_dummy_prefix
+  normalizer.Varint(4, 0);  // remove_extra_whitespaces
+  normalizer.Varint(5, 1);  // escape_whitespaces
   model.Bytes(kNormalizer, normalizer.message());
   return model.message();
 }
@@ -122,7 +129,8 @@ std::vector<std::string> SentencePieceModel::AddPieces(const Vocabulary& vocabul
     CheckPiece(vocabulary, id);
     token_of_piece_.emplace(piece, static_cast<Token>(id));
     words_start_with_space_ = words_start_with_space_ && !HasInnerSpace(piece);
-    for (std::string_view rest = piece; CodePointLength(rest) > 0; rest.remove_prefix(CodePointLength(rest))) {
+    for (std::string_view rest = piece; CodePointLength(rest) > 0;
+         rest.remove_prefix(CodePointLength(rest))) {
       known_[DecodeCodePoint(rest)] = true;
     }
   }
@@ -179,7 +187,8 @@ void SentencePieceModel::Encode(std::string_view text, bool space_prefix, std::v
   }
 }
 
-// Length of the longest prefix of characters that the library is shown: a literal mark would come back as a space.
+// Length of the longest prefix of characters that the library is shown: a literal mark would come back as a
+// space.
 size_t SentencePieceModel::KnownPrefix(std::string_view text) const {
   size_t at = 0;
   while (at < text.size()) {
@@ -216,7 +225,8 @@ void SentencePieceModel::EncodeWord(std::string_view word, std::vector<Token>& o
   std::vector<std::string> pieces;
   const sentencepiece::util::Status status =
       processor_->Encode(absl::string_view(word.data(), word.size()), &pieces);
-  if (!status.ok()) Throw(ErrorCode::kFormat, "tokenizer: sentencepiece: {}", Printable(status.ToString(), 200));
+  if (!status.ok())
+    Throw(ErrorCode::kFormat, "tokenizer: sentencepiece: {}", Printable(status.ToString(), 200));
   for (const std::string& piece : pieces) {
     const auto it = token_of_piece_.find(piece);
     if (it != token_of_piece_.end()) {
@@ -232,7 +242,8 @@ void SentencePieceModel::AppendBytes(std::string_view bytes, std::vector<Token>&
     const auto byte = static_cast<uint8_t>(c);
     const Token token = token_of_byte_[byte] != kNoToken ? token_of_byte_[byte] : unknown_;
     if (token == kNoToken) {
-      Throw(ErrorCode::kFormat, "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token", byte);
+      Throw(ErrorCode::kFormat,
+            "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token", byte);
     }
     out.push_back(token);
   }

@@ -23,11 +23,11 @@ struct EncodeOptions {
 
 /// Text to tokens and back. Immutable: every method is const and may be called from any thread.
 ///
-/// `Decode(Encode(text)) == text` for any bytes, valid UTF-8 or not, that the vocabulary can spell (`CanSpell`).
-/// Llama, Llama-3, Qwen and GPT-2 spell every byte; SmolLM and StarCoder lack a few control characters and bytes
-/// of the rarest scripts: these are left out, as llama.cpp does, and U+FFFD stands for them outside UTF-8.
-/// User-defined tokens are split out of the text first, longest first, as llama.cpp does; control tokens only
-/// with `parse_special`.
+/// `Decode(Encode(text)) == text` for any bytes, valid UTF-8 or not, that the vocabulary can spell
+/// (`CanSpell`). Llama, Llama-3, Qwen and GPT-2 spell every byte; SmolLM and StarCoder lack a few control
+/// characters and bytes of the rarest scripts: these are left out, as llama.cpp does, and U+FFFD stands for
+/// them outside UTF-8. User-defined tokens are split out of the text first, longest first, as llama.cpp does;
+/// control tokens only with `parse_special`.
 class Tokenizer {
  public:
   /// Errors: kUnsupported naming an unknown pre-tokenizer and those supported; kFormat when the vocabulary is

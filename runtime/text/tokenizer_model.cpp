@@ -14,20 +14,27 @@ constexpr size_t kMaxPieces = size_t{1} << 22;
 // Field numbers and values: sentencepiece_model.proto of sentencepiece 0.1.97.
 TokenKind KindOf(uint64_t type) {
   switch (type) {
-    case 1: return TokenKind::kNormal;
-    case 2: return TokenKind::kUnknown;
-    case 3: return TokenKind::kControl;
-    case 4: return TokenKind::kUserDefined;
-    case 5: return TokenKind::kUnused;
-    case 6: return TokenKind::kByte;
-    default: Throw(ErrorCode::kFormat, "{}: a piece has the unknown type {}", kFile, type);
+    case 1:
+      return TokenKind::kNormal;
+    case 2:
+      return TokenKind::kUnknown;
+    case 3:
+      return TokenKind::kControl;
+    case 4:
+      return TokenKind::kUserDefined;
+    case 5:
+      return TokenKind::kUnused;
+    case 6:
+      return TokenKind::kByte;
+    default:
+      Throw(ErrorCode::kFormat, "{}: a piece has the unknown type {}", kFile, type);
   }
 }
 
 void Expect(const WireField& field, WireField::Type type, const char* name) {
   if (field.type != type) {
-    Throw(ErrorCode::kFormat, "{}: {} has wire type {}, expected {}", kFile, name, static_cast<int>(field.type),
-          static_cast<int>(type));
+    Throw(ErrorCode::kFormat, "{}: {} has wire type {}, expected {}", kFile, name,
+          static_cast<int>(field.type), static_cast<int>(type));
   }
 }
 
@@ -48,7 +55,8 @@ void ReadPiece(std::string_view message, Vocabulary& vocabulary) {
       kind = KindOf(field.number);
     }
   }
-  if (vocabulary.pieces.size() == kMaxPieces) Throw(ErrorCode::kFormat, "{} has more than {} pieces", kFile, kMaxPieces);
+  if (vocabulary.pieces.size() == kMaxPieces)
+    Throw(ErrorCode::kFormat, "{} has more than {} pieces", kFile, kMaxPieces);
   if (kind == TokenKind::kUnknown) vocabulary.unknown = static_cast<Token>(vocabulary.pieces.size());
   vocabulary.pieces.emplace_back(text);
   vocabulary.scores.push_back(score);
@@ -66,8 +74,8 @@ void ReadTrainer(std::string_view message, Vocabulary& vocabulary, TrainerIds& i
     if (known) Expect(field, WireField::Type::kVarint, "a trainer setting");
     if (field.id == 3) {
       if (field.number != 1 && field.number != 2) {
-        Throw(ErrorCode::kUnsupported, "{}: model type {} is not supported (supported: 1 unigram, 2 BPE)", kFile,
-              field.number);
+        Throw(ErrorCode::kUnsupported, "{}: model type {} is not supported (supported: 1 unigram, 2 BPE)",
+              kFile, field.number);
       }
       vocabulary.unigram = field.number == 1;
     } else if (field.id == 24 && field.number != 0) {
@@ -93,7 +101,8 @@ void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
         continue;
       }
       Throw(ErrorCode::kUnsupported,
-            "{}: it rewrites characters before tokenizing (precompiled_charsmap of {} bytes), which cannot be undone and "
+            "{}: it rewrites characters before tokenizing (precompiled_charsmap of {} bytes), which cannot "
+            "be undone and "
             "is not supported; only the \"identity\" normalizer is",
             kFile, field.bytes.size());
     }
@@ -102,13 +111,16 @@ void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
     if (field.id == 5) escapes_spaces = field.number != 0;
   }
   if (removes_spaces) {
-    Throw(ErrorCode::kUnsupported, "{}: it removes extra white space, which cannot be undone and is not supported", kFile);
+    Throw(ErrorCode::kUnsupported,
+          "{}: it removes extra white space, which cannot be undone and is not supported", kFile);
   }
-  if (!escapes_spaces) Throw(ErrorCode::kUnsupported, "{}: spaces that are not escaped are not supported", kFile);
+  if (!escapes_spaces)
+    Throw(ErrorCode::kUnsupported, "{}: spaces that are not escaped are not supported", kFile);
 }
 
 Token IdOrNone(int64_t id, TokenKind kind, const Vocabulary& vocabulary) {
-  const bool valid = id >= 0 && id < static_cast<int64_t>(vocabulary.pieces.size()) && vocabulary.kinds[id] == kind;
+  const bool valid =
+      id >= 0 && id < static_cast<int64_t>(vocabulary.pieces.size()) && vocabulary.kinds[id] == kind;
   return valid ? static_cast<Token>(id) : kNoToken;
 }
 
@@ -129,7 +141,8 @@ Vocabulary ReadTokenizerModel(std::string_view bytes) {
     if (field.id == 3) ReadNormalizer(field.bytes, vocabulary);
     has_normalizer = has_normalizer || field.id == 3;
   }
-  if (vocabulary.pieces.empty()) Throw(ErrorCode::kFormat, "{} has no pieces; is it a sentencepiece model?", kFile);
+  if (vocabulary.pieces.empty())
+    Throw(ErrorCode::kFormat, "{} has no pieces; is it a sentencepiece model?", kFile);
   if (!has_normalizer) ReadNormalizer({}, vocabulary);
   vocabulary.bos = IdOrNone(ids.bos, TokenKind::kControl, vocabulary);
   vocabulary.eos = IdOrNone(ids.eos, TokenKind::kControl, vocabulary);

@@ -6,8 +6,9 @@
 
 namespace longshot {
 
-/// Bytes of the code point that starts `text`, 1 to 4, or 0 when none starts there: a stray continuation byte,
-/// an overlong form, a surrogate, a value above U+10FFFF, or a sequence cut short. Source: RFC 3629, section 4.
+/// Bytes of the code point that starts `text`, 1 to 4, or 0 when none starts there: a stray continuation
+/// byte, an overlong form, a surrogate, a value above U+10FFFF, or a sequence cut short. Source: RFC 3629,
+/// section 4.
 int CodePointLength(std::string_view text);
 
 /// Whether `text` is the beginning of a code point that more bytes could complete.

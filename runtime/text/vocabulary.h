@@ -12,8 +12,9 @@ namespace longshot {
 enum class TokenizerKind : uint8_t { kByteLevelBpe, kSentencePiece };
 enum class TokenKind : uint8_t { kNormal, kUnknown, kControl, kUserDefined, kUnused, kByte };
 
-/// Everything a tokenizer is made from, whichever file it came from: a GGUF's metadata (`ModelFile::vocabulary`),
-/// `tokenizer.json` or `tokenizer.model` (`ReadTokenizerJson`, `ReadTokenizerModel`).
+/// Everything a tokenizer is made from, whichever file it came from: a GGUF's metadata
+/// (`ModelFile::vocabulary`), `tokenizer.json` or `tokenizer.model` (`ReadTokenizerJson`,
+/// `ReadTokenizerModel`).
 struct Vocabulary {
   TokenizerKind kind = TokenizerKind::kByteLevelBpe;
   /// Pre-tokenizer in llama.cpp's spelling: "gpt-2", "smollm", "starcoder", "llama-bpe", "qwen2". BPE only.

@@ -10,17 +10,25 @@ bool WireReader::Next(WireField& field) {
   if (rest_.empty()) return false;
   const uint64_t tag = Varint();
   field = {};
-  if (tag >> 3 == 0 || tag >> 3 > 0x1FFFFFFF) Throw(ErrorCode::kFormat, "{}: field number {} is out of range", what_, tag >> 3);
+  if (tag >> 3 == 0 || tag >> 3 > 0x1FFFFFFF)
+    Throw(ErrorCode::kFormat, "{}: field number {} is out of range", what_, tag >> 3);
   field.id = static_cast<uint32_t>(tag >> 3);
   field.type = static_cast<WireField::Type>(tag & 7);
   switch (field.type) {
-    case WireField::Type::kVarint: field.number = Varint(); return true;
-    case WireField::Type::kFixed64: field.number = Fixed(8); return true;
-    case WireField::Type::kFixed32: field.number = Fixed(4); return true;
+    case WireField::Type::kVarint:
+      field.number = Varint();
+      return true;
+    case WireField::Type::kFixed64:
+      field.number = Fixed(8);
+      return true;
+    case WireField::Type::kFixed32:
+      field.number = Fixed(4);
+      return true;
     case WireField::Type::kBytes: {
       const uint64_t size = Varint();
       if (size > rest_.size()) {
-        Throw(ErrorCode::kFormat, "{}: field {} has {} bytes, but only {} are left", what_, field.id, size, rest_.size());
+        Throw(ErrorCode::kFormat, "{}: field {} has {} bytes, but only {} are left", what_, field.id, size,
+              rest_.size());
       }
       field.bytes = rest_.substr(0, size);
       rest_.remove_prefix(size);

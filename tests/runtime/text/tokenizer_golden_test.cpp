@@ -71,7 +71,8 @@ TEST_P(TokenizerGolden, AgreesOnAThousandStrings) {
   for (size_t i = 0; i < strings_.size(); ++i) {
     const std::vector<Token> ids = tokenizer_->Encode(strings_[i]);
     EXPECT_EQ(tokenizer_->Decode(ids), Spellable(strings_[i])) << "string " << i;
-    // A literal U+2581 is a space to llama.cpp's sentencepiece; ours spells it in bytes, so that it comes back.
+    // A literal U+2581 is a space to llama.cpp's sentencepiece; ours spells it in bytes, so that it comes
+    // back.
     if (IsSentencePiece() && strings_[i].find("\u2581") != std::string::npos) continue;
     if (i < golden_["ids"].size()) {
       EXPECT_EQ(ids, golden_["ids"][i].get<std::vector<Token>>()) << strings_[i];
@@ -92,10 +93,12 @@ TEST_P(TokenizerGolden, AgreesOnAWholeDocument) {
 }
 
 TEST_P(TokenizerGolden, BytesThatAreNotUtf8ComeBack) {
-  const auto cases = json::parse(ReadFile(kGolden + "tokenizer_invalid.json")).get<std::vector<std::string>>();
+  const auto cases =
+      json::parse(ReadFile(kGolden + "tokenizer_invalid.json")).get<std::vector<std::string>>();
   for (const std::string& hex : cases) {
     std::string bytes;
-    for (size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    for (size_t i = 0; i < hex.size(); i += 2)
+      bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
     const std::vector<Token> ids = tokenizer_->Encode(bytes);
     if (Spellable(bytes) == bytes) {
       EXPECT_EQ(tokenizer_->Decode(ids), bytes) << hex;
