@@ -1,0 +1,84 @@
+#include "drafters/copy/copy.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+/// Room for this many tokens of output is made when a generation begins.
+constexpr int64_t kReservedOutput = 4096;
+
+/// First guesses of the chance that a copied token is right, for matches of 1, 2, 3-4, 5-8, ... tokens: long
+/// repetitions are rarely a coincidence. A few observations replace them.
+constexpr std::array<double, 8> kPriors = {0.20, 0.35, 0.50, 0.65, 0.80, 0.88, 0.93, 0.95};
+
+}  // namespace
+
+CopyDrafter::CopyDrafter(const ProposalConfig& proposal, const CopyConfig& config)
+    : proposal_(proposal), config_(config) {
+  ResetRates();
+}
+
+int CopyDrafter::LengthBin(int64_t match_length) {
+  const int bin = std::bit_width(static_cast<uint64_t>(match_length - 1));  // 1, 2, 3-4, 5-8, ...
+  return std::min(bin, kLengthBins - 1);
+}
+
+void CopyDrafter::ResetRates() {
+  for (int bin = 0; bin < kLengthBins; ++bin) rates_[bin] = AcceptanceRate(kPriors[bin]);
+}
+
+void CopyDrafter::Begin(const DraftContext& context) {
+  text_.Clear();
+  text_.Reserve(static_cast<int64_t>(context.prompt.size()) + kReservedOutput);
+  for (Token token : context.prompt) text_.Append(token);
+  ResetRates();
+  pay_ = {};
+  row_cost_ = 0;
+}
+
+int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& budget) const {
+  int64_t most = std::min(budget.max_nodes, budget.max_depth);
+  if (proposal_.n_max > 0) most = std::min(most, proposal_.n_max);
+  most =
+      std::min(most, 1 + static_cast<int64_t>(config_.length_per_match * static_cast<double>(match.length)));
+  double accepted = 1;
+  for (int64_t n = 0; n < most; ++n) {
+    accepted *= rates_[LengthBin(match.length + n)].Estimate();
+    if (accepted < proposal_.p_min || !pay_.Pays(accepted, budget.row_cost)) return n;
+  }
+  return most;
+}
+
+void CopyDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
+  CHECK(static_cast<int64_t>(history.size()) == text_.size(), "history of {} tokens, observed {}",
+        history.size(), text_.size());
+  row_cost_ = budget.row_cost;
+  const SuffixMatch match = text_.match();
+  if (match.length < config_.min_match) return;
+  const int64_t length = ChainLength(match, budget);
+  if (length < proposal_.n_min) return;
+  NodeId node = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    const int64_t source = match.end + 1 + i;
+    // Past the end of the text an occurrence overlaps its own copy: the period goes on.
+    const Token token =
+        source < text_.size() ? text_[source] : tree.token(static_cast<NodeId>(source - text_.size() + 1));
+    node = tree.Add(node, token);
+  }
+}
+
+void CopyDrafter::Observe(const RoundView& round) {
+  for (Token token : round.emitted) {
+    const SuffixMatch match = text_.match();
+    if (match.length > 0) rates_[LengthBin(match.length)].Add(text_[match.end + 1] == token);
+    text_.Append(token);
+  }
+  const double rows = static_cast<double>(round.tree->size() - 1);
+  pay_.Count(static_cast<double>(round.emitted.size()), 1 + row_cost_ * rows);
+}
+
+}  // namespace longshot

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "drafters/copy/copy.h"
+#include "drafters/proposal_config.h"
+#include "drafters/window/window.h"
+#include "runtime/spec/drafter.h"
+
+namespace longshot {
+
+/// Which drafter, and the settings of all of them.
+struct DrafterConfig {
+  std::string type = "copy";
+  ProposalConfig proposal;
+  TreeConfig tree;
+  CopyConfig copy;
+  WindowConfig window;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "method",
+                .flags = "--spec-type",
+                .help = "drafter: none, copy, token-recycling or window; none is plain decoding"},
+          self.type);
+    ProposalConfig::VisitFields(self.proposal, visit);
+    TreeConfig::VisitFields(self.tree, visit);
+    CopyConfig::VisitFields(self.copy, visit);
+    WindowConfig::VisitFields(self.window, visit);
+  }
+};
+
+/// One drafter that can be chosen by name.
+struct DrafterEntry {
+  std::string_view name;
+  std::string_view help;  ///< one line
+  Exactness exactness;    ///< of the output under an exact rule
+  bool draws_own_law;     ///< its tokens come from a law, so that it profits from coupling
+  std::unique_ptr<Drafter> (*make)(const DrafterConfig& config);
+};
+
+/// Every drafter; `none` first.
+std::span<const DrafterEntry> Drafters();
+
+/// Errors: kUsage for a name that is not in the table; tells the nearest one and all of them.
+const DrafterEntry& FindDrafter(std::string_view name);
+
+/// The drafter that `config.type` names. Errors: kUsage for an unknown type or a malformed tree shape.
+std::unique_ptr<Drafter> MakeDrafter(const DrafterConfig& config);
+
+}  // namespace longshot
