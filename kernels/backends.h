@@ -23,8 +23,8 @@ CpuFeatures DetectCpu();
 
 struct CpuOptions {
   int threads = 1;
-  std::optional<CpuIsa> isa;                ///< force a lower one; default: the best
-  std::optional<WeightType> weights;        ///< default: bf16 where the CPU multiplies it, else f32
+  std::optional<CpuIsa> isa = {};              ///< force a lower one; default: the best
+  std::optional<WeightType> weights = {};      ///< default: bf16 where the CPU multiplies it, else f32
 };
 
 /// Kernels for this machine's processor. One per process and instruction set: oneDNN fixes its own at first use.

@@ -51,12 +51,12 @@ struct PrefillTap {
 
 struct PrefillRequest {
   SequenceId sequence = 0;
-  std::span<const Token> tokens;
+  std::span<const Token> tokens = {};
   int tap_rows = 0;  ///< top-k wanted for the last `tap_rows` rows
   int tap_k = 0;
   PrefillTap* tap = nullptr;
   /// Called with (done, total) tokens; returning false stops between chunks.
-  std::function<bool(int64_t, int64_t)> progress;
+  std::function<bool(int64_t, int64_t)> progress = {};
 };
 
 /// A long-context model over sequences: the only writer of committed KV. Seam: a real model, or a table of

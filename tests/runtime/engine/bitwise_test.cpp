@@ -15,7 +15,7 @@
 namespace longshot {
 namespace {
 
-constexpr int kCases = 24;
+constexpr int kCases = 12;
 constexpr int64_t kCapacity = 720;
 
 std::shared_ptr<const ModelFile> OpenTiny(const std::string& name) {
