@@ -1,0 +1,73 @@
+#include "cli/answer.h"
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "cli/stop_matcher.h"
+#include "core/sha256.h"
+
+namespace longshot {
+namespace {
+
+/// Tokens in, certain text out.
+class TextStream {
+ public:
+  TextStream(const Tokenizer& tokenizer, const AnswerRequest& request)
+      : decoder_(tokenizer), matcher_(request.stops), on_text_(request.on_text) {}
+
+  /// False when a stop string was completed.
+  bool Push(Token token) {
+    Show(matcher_.Push(decoder_.Push(token)));
+    return !matcher_.matched();
+  }
+  std::string Finish() {
+    if (!matcher_.matched()) Show(matcher_.Push(decoder_.Finish()));
+    Show(matcher_.Finish());
+    return std::move(text_);
+  }
+
+ private:
+  void Show(const std::string& piece) {
+    if (piece.empty()) return;
+    text_ += piece;
+    if (on_text_) on_text_(piece);
+  }
+
+  StreamDecoder decoder_;
+  StopMatcher matcher_;
+  const std::function<void(std::string_view)>& on_text_;
+  std::string text_;
+};
+
+}  // namespace
+
+Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest& request) {
+  TextStream stream(tokenizer, request);
+  Progress progress("prefill");
+  GenerateRequest generate;
+  generate.prompt = request.prompt;
+  generate.max_tokens = request.max_tokens;
+  generate.end_tokens = tokenizer.vocabulary().end_of_generation;
+  generate.ignore_eos = request.ignore_eos;
+  generate.sampling = request.sampling;
+  generate.seed = request.seed;
+  generate.draft_max_nodes = request.draft.limits.max_nodes;
+  generate.draft_max_depth = request.draft.limits.max_depth;
+  generate.draft_row_cost = request.draft.row_cost;
+  generate.on_token = [&](Token token) {
+    progress.Finish();
+    return stream.Push(token);
+  };
+  generate.on_prefill = [&](int64_t done, int64_t total) {
+    progress.Show(done, total);
+    return !Interrupted();
+  };
+  generate.interrupted = Interrupted;
+  Answer answer;
+  answer.result = engine.Generate(generate);
+  progress.Finish();
+  answer.text = stream.Finish();
+  answer.sha256 = Sha256Hex(answer.text);
+  return answer;
+}
+
+}  // namespace longshot

@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "cli/answer.h"
+#include "cli/build_info.h"
+#include "cli/command.h"
+#include "cli/generate_options.h"
+#include "cli/interrupt.h"
+#include "cli/loaded_target.h"
+#include "cli/output.h"
+#include "cli/prompt.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "core/error.h"
+#include "verifier/rules.h"
+
+namespace longshot {
+namespace {
+
+using nlohmann::json;
+
+/// Where results go; not part of the configuration that decides them.
+struct ResultOptions {
+  std::string json;
+  bool metrics = false;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the report"}, self.json);
+    visit(Field{.name = "metrics", .flags = "--metrics", .help = "print every counter on standard error"},
+          self.metrics);
+  }
+};
+
+void ChooseSeed(AnswerOptions& options) {
+  if (options.seed >= 0) return;
+  options.seed = std::random_device{}();
+  Note(fmt::format("seed: {}", options.seed));
+}
+
+/// Why the drafter was no help, when it was none: never left to be found out.
+void ExplainIdleDrafter(const GenerateOptions& options, const GenerationMetrics& metrics) {
+  if (options.drafter.type == "none" || metrics.num_drafts > 0 || metrics.target_passes < 2) return;
+  Note(fmt::format(
+      "{} proposed nothing in {} passes: no proposal was expected to pay; this was plain decoding",
+      options.drafter.type, metrics.target_passes));
+}
+
+void PrintSummary(const GenerateOptions& options, const ResultOptions& results, const Answer& answer) {
+  const GenerationMetrics& metrics = answer.result.metrics;
+  Note(fmt::format("end: {}", Name(answer.result.stop)));
+  Note(SpeedLine(metrics));
+  ExplainIdleDrafter(options, metrics);
+  if (metrics.looping_share > kLoopingShare) {
+    Note(fmt::format("the output loops: {:.0f} % of its 4-grams are repeats, which flatters every drafter",
+                     metrics.looping_share * 100));
+  }
+  if (options.drafter.type != "none") Note(AcceptanceLine(metrics));
+  if (!results.metrics) return;
+  const json counters = MetricsJson(metrics), phases = PhasesJson(metrics.time_ms);
+  for (const auto& [key, value] : counters.items()) Note(fmt::format("{} {}", key, value.dump()));
+  for (const auto& [key, value] : phases.items()) Note(fmt::format("{}_ms {}", key, value.dump()));
+}
+
+json Report(std::span<const Section> sections, const DraftPlan& plan, const LoadedTarget& loaded,
+            const Answer& answer, Exactness exactness) {
+  json report = AnswerJson(answer);
+  report["exactness"] = Name(exactness);
+  report["config"] = ConfigJson(sections);
+  report["config_sha256"] = ConfigHash(report["config"]);
+  report["draft_plan"] = plan.ToJson();
+  report["memory_bytes"] = loaded.memory.ToJson();
+  report["memory_bytes"]["peak"] = PeakMemory();
+  report["build"] = BuildJson();
+  report["device"] = DeviceJson(loaded.backend->Describe());
+  report["model_sha256"] = loaded.model->file().Sha256();
+  return report;
+}
+
+}  // namespace
+
+int RunGenerate(std::span<const std::string> arguments) {
+  GenerateOptions options;
+  ResultOptions results;
+  const std::vector<Section> sections = options.Sections();
+  CommandLine line("generate", "Answers a question about a long document with speculative decoding.");
+  for (const Section& section : sections) line.Add(section);
+  line.Add({"result", BindFields(results)});
+  if (!ParseArguments(line, arguments)) return 0;
+
+  // Everything that can be wrong with the request is found before the weights are packed.
+  const ResultFile result(results.json);
+  const DrafterEntry& entry = FindDrafter(options.drafter.type);
+  const auto verifier = MakeVerifier(options.answer.verify);
+  const auto file = OpenModelFile(options.runtime.file.model);
+  const Tokenizer tokenizer(file->vocabulary());
+  const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);
+  const auto prompt_tokens = static_cast<int64_t>(prompt.size());
+  const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
+  const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
+  options.answer.ctx_size = ResolveContext(config, options.answer.ctx_size, prompt_tokens, needed);
+  ChooseSeed(options.answer);
+
+  CatchInterrupt();
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size);
+  const DraftPlan plan = MeasureDraft(*loaded.target, prompt_tokens, options.drafter);
+  const auto drafter = MakeDrafter(options.drafter);
+  Engine engine(loaded.target.get(), verifier.get(), drafter.get());
+  const Answer answer = RunAnswer(engine, tokenizer,
+                                  {.prompt = prompt,
+                                   .sampling = options.sampling,
+                                   .seed = static_cast<uint64_t>(options.answer.seed),
+                                   .max_tokens = options.answer.n_predict,
+                                   .ignore_eos = options.answer.ignore_eos,
+                                   .stops = options.answer.stops,
+                                   .draft = plan,
+                                   .on_text = WriteOutput});
+  if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
+  loaded.memory.draft = drafter->bytes();
+  PrintSummary(options, results, answer);
+  if (result.wanted()) {
+    result.Write(Dump(Report(sections, plan, loaded, answer, WorstExactness(*verifier, entry.exactness))));
+  }
+  return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
+}
+
+}  // namespace longshot

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "cli/draft_plan.h"
+#include "cli/memory_table.h"
+#include "cli/runtime_options.h"
+#include "kernels/kernels.h"
+#include "runtime/engine/model_target.h"
+#include "runtime/model/model.h"
+
+namespace longshot {
+
+/// A model with its cache, ready to answer. Members are destroyed in the right order.
+struct LoadedTarget {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<ModelTarget> target;
+  MemoryTable memory;
+};
+
+/// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` when it is 0.
+/// Errors: kCapacity when memory is short; those of `MakeBackend` and `Model`.
+LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file,
+                        const ModelConfig& config, int64_t context);
+
+/// Resolves the drafter's open limits from passes timed at `committed` tokens, the window drafter's through
+/// its view. Errors: those of `ResolveDraft`.
+DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config);
+
+}  // namespace longshot

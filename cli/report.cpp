@@ -1,0 +1,106 @@
+#include "cli/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace longshot {
+namespace {
+
+using nlohmann::json;
+
+double PerSecond(int64_t tokens, double ms) { return ms > 0 ? static_cast<double>(tokens) * 1000 / ms : 0; }
+
+}  // namespace
+
+json MetricsJson(const GenerationMetrics& metrics) {
+  return {{"spec_decode_num_drafts", metrics.num_drafts},
+          {"spec_decode_num_draft_tokens", metrics.num_draft_tokens},
+          {"spec_decode_num_accepted_tokens", metrics.num_accepted_tokens},
+          {"spec_decode_num_accepted_tokens_per_pos", metrics.accepted_per_depth},
+          {"mean_acceptance_length", metrics.MeanAcceptanceLength()},
+          {"draft_acceptance_rate", metrics.DraftAcceptanceRate()},
+          {"acceptance_rate_per_position", metrics.AcceptancePerPosition()},
+          {"conditional_acceptance_rate_per_position", metrics.ConditionalAcceptancePerPosition()},
+          {"acceptance_histogram", metrics.acceptance_histogram},
+          {"target_passes", metrics.target_passes},
+          {"emitted_tokens", metrics.emitted_tokens}};
+}
+
+json TimingsJson(const GenerationMetrics& metrics) {
+  const double decode_ms = metrics.time_ms.decode();
+  return {{"prompt_n", metrics.prompt_tokens},
+          {"prompt_ms", metrics.time_ms.prefill},
+          {"prompt_per_second", PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill)},
+          {"predicted_n", metrics.emitted_tokens},
+          {"predicted_ms", decode_ms},
+          {"predicted_per_second", PerSecond(metrics.emitted_tokens, decode_ms)},
+          {"draft_n", metrics.num_draft_tokens},
+          {"draft_n_accepted", metrics.num_accepted_tokens},
+          {"cache_n", 0}};
+}
+
+json PhasesJson(const PhaseTimes& times) {
+  return {{"prefill_target", times.prefill},
+          {"prefill_draft", times.prefill_draft},
+          {"draft", times.draft},
+          {"score", times.score},
+          {"verify", times.verify},
+          {"commit", times.commit}};
+}
+
+json DeviceJson(const BackendInfo& info) {
+  return {{"backend", info.name},
+          {"numeric_path", info.numeric_path},
+          {"name", info.device},
+          {"threads", info.threads}};
+}
+
+json ConfigJson(std::span<const Section> sections) {
+  json config = json::object();
+  for (const Section& section : sections) config[section.name] = ToJson(section.fields);
+  return config;
+}
+
+json AnswerJson(const Answer& answer) {
+  const GenerationMetrics& metrics = answer.result.metrics;
+  return {{"text", answer.text},
+          {"tokens", answer.result.tokens},
+          {"stop_reason", Name(answer.result.stop)},
+          {"output_sha256", answer.sha256},
+          {"looping", metrics.looping_share > kLoopingShare},
+          {"looping_share", metrics.looping_share},
+          {"timings", TimingsJson(metrics)},
+          {"phases_ms", PhasesJson(metrics.time_ms)},
+          {"metrics", MetricsJson(metrics)}};
+}
+
+std::string AcceptanceLine(const GenerationMetrics& metrics) {
+  const double mean = metrics.num_drafts > 0 ? 1 + static_cast<double>(metrics.num_accepted_tokens) /
+                                                       static_cast<double>(metrics.num_drafts)
+                                             : 0;
+  return fmt::format("draft acceptance = {:.5f} ({:5} accepted / {:5} generated), mean len = {:5.2f}",
+                     metrics.DraftAcceptanceRate(), metrics.num_accepted_tokens, metrics.num_draft_tokens,
+                     mean);
+}
+
+std::string SpeedLine(const GenerationMetrics& metrics) {
+  const double decode_ms = metrics.time_ms.decode();
+  return fmt::format(
+      "prefill {} tokens in {:.0f} ms ({:.0f} tok/s), decode {} tokens in {:.0f} ms ({:.1f} tok/s), "
+      "mean acceptance length {:.2f} over all {} passes",
+      metrics.prompt_tokens, metrics.time_ms.prefill,
+      PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill), metrics.emitted_tokens, decode_ms,
+      PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
+}
+
+Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {
+  return std::max(verifier.exactness(), drafter);
+}
+
+std::string Dump(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace longshot

@@ -1,0 +1,96 @@
+#include "cli/session.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+
+#include "core/error.h"
+#include "core/printable.h"
+
+namespace longshot {
+
+std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path) {
+  if (!std::filesystem::exists(path)) {
+    Throw(ErrorCode::kIo, "no model at {}; {}", Printable(path, 300),
+          path == kDefaultModel ? "fetch the default one with `make model`, or name yours with -m"
+                                : "-m takes a GGUF file or a Hugging Face folder");
+  }
+  return std::make_shared<const ModelFile>(ModelFile::Open(path));
+}
+
+std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options) {
+  if (options.gpu_layers > 0) {
+    Throw(ErrorCode::kUnsupported,
+          "-ngl {}: this build has no GPU backend; leave it at 0 to run on the processor",
+          options.gpu_layers);
+  }
+  if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
+  CpuOptions cpu{.threads = static_cast<int>(options.threads)};
+  if (options.cpu_isa == "avx2") cpu.isa = CpuIsa::kAvx2;
+  if (options.cpu_isa == "avx512") cpu.isa = CpuIsa::kAvx512;
+  if (options.cpu_isa == "amx") cpu.isa = CpuIsa::kAmx;
+  if (options.weight_type == "f32") cpu.weights = WeightType::kF32;
+  if (options.weight_type == "bf16") cpu.weights = WeightType::kBF16;
+  return MakeCpuBackend(cpu);
+}
+
+DType CacheType(const std::string& name) {
+  if (name == "f32") return DType::kF32;
+  if (name == "f16") return DType::kF16;
+  CHECK(name == "bf16", "cache type {}", name);
+  return DType::kBF16;
+}
+
+ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& options, int64_t ctx_size) {
+  ModelConfig extended = config;
+  const bool extends = options.rope_scaling == "linear" || options.rope_scaling == "yarn";
+  if (!extends && (options.rope_scale > 0 || options.yarn_orig_ctx > 0)) {
+    Throw(ErrorCode::kUsage, "--rope-scale and --yarn-orig-ctx need --rope-scaling linear or yarn");
+  }
+  if (options.rope_scaling == "none") extended.rope.scaling = RopeScaling::kNone;
+  if (!extends) return extended;
+
+  const int64_t original = options.yarn_orig_ctx > 0 ? options.yarn_orig_ctx : config.context;
+  double factor = options.rope_scale;
+  if (factor == 0) factor = std::max(1.0, static_cast<double>(ctx_size) / static_cast<double>(original));
+  if (factor < 1) Throw(ErrorCode::kUsage, "--rope-scale: expected a factor of at least 1, got {}", factor);
+  if (options.rope_scale == 0 && ctx_size == 0) {
+    Throw(ErrorCode::kUsage, "--rope-scaling {} needs a length to extend to: give --ctx-size or --rope-scale",
+          options.rope_scaling);
+  }
+  extended.rope.scaling = options.rope_scaling == "yarn" ? RopeScaling::kYarn : RopeScaling::kLinear;
+  extended.rope.factor = static_cast<float>(factor);
+  extended.rope.original_context = static_cast<int>(original);
+  extended.context =
+      static_cast<int>(std::min(static_cast<double>(original) * factor + 0.5, 1.0 * (1 << 30)));
+  return extended;
+}
+
+int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prompt_tokens, int64_t needed) {
+  const int64_t least = std::max(prompt_tokens + 1, needed);
+  if (ctx_size > config.context) {
+    Throw(ErrorCode::kCapacity,
+          "-c {}: the model's context is {} tokens; ask for less, or extend it with --rope-scaling yarn",
+          ctx_size, config.context);
+  }
+  const int64_t limit = ctx_size > 0 ? ctx_size : config.context;
+  if (least > limit) {
+    const std::string cure =
+        ctx_size > 0 && least <= config.context
+            ? fmt::format("raise -c to at least {}", least)
+            : fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}",
+                          least);
+    Throw(ErrorCode::kCapacity, "the request needs {} tokens ({} of prompt), but the context holds {}: {}",
+          least, prompt_tokens, limit, cure);
+  }
+  return ctx_size > 0 || needed < 0 ? limit : least;
+}
+
+std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file,
+                                 const ModelConfig& config) {
+  return std::make_unique<Model>(&backend, std::move(file), config);
+}
+
+int64_t PassRows(const RuntimeOptions& options) { return std::min(options.batch_size, options.ubatch_size); }
+
+}  // namespace longshot

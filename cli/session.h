@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "cli/runtime_options.h"
+#include "core/dtype.h"
+#include "kernels/backends.h"
+#include "runtime/model/model.h"
+#include "runtime/model/model_file.h"
+#include "runtime/text/tokenizer.h"
+
+namespace longshot {
+
+/// Opens a model's file or folder. Errors: those of `ModelFile::Open`; kIo when it is missing, with the cure.
+std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path);
+
+/// The backend that `options` asks for; sets `options.threads` when it is 0.
+/// Errors: kUnsupported for GPU layers or an instruction set that this machine lacks.
+std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options);
+
+/// The type a `--cache-type-*` names. REQUIRES: one of its choices.
+DType CacheType(const std::string& name);
+
+/// The model's shape with the context extension of the flags; `context` is then the extended one. `ctx_size`
+/// is what was asked for (0: nothing). Errors: kUsage when the flags contradict each other.
+ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& options, int64_t ctx_size);
+
+/// Tokens of context to open for a request: `ctx_size`, or, if that is 0, `needed` and at most the model's.
+/// `needed` is -1 when the answer has no limit.
+/// Errors: kCapacity naming the tokens needed, what there is, and the cure.
+int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prompt_tokens, int64_t needed);
+
+/// Packs the weights, with the shape (and so the context extension) of `config`.
+std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file,
+                                 const ModelConfig& config);
+
+/// Prompt tokens per pass.
+int64_t PassRows(const RuntimeOptions& options);
+
+}  // namespace longshot

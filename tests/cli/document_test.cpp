@@ -1,0 +1,79 @@
+#include "cli/document.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Documents : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  std::string Write(const std::string& name, const std::string& content) {
+    fs::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name, std::ios::binary) << content;
+    return (root_ / name).string();
+  }
+  static std::string Message(const std::vector<std::string>& paths) {
+    try {
+      ReadDocuments(paths);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  fs::path root_;
+};
+
+TEST_F(Documents, OneFileIsItsOwnText) { EXPECT_EQ(ReadDocuments(std::vector{Write("a", "x\ny")}), "x\ny"); }
+
+TEST_F(Documents, FolderIsSortedAndLeavesOutHiddenEmptyAndBinary) {
+  Write("d/b.txt", "second\n");
+  Write("d/a/z.txt", "first");
+  Write("d/c.bin", std::string("a\0b", 3));
+  Write("d/empty.txt", " \n");
+  Write("d/.git/config", "hidden");
+  Write("d/.hidden", "hidden");
+  const std::string d = (root_ / "d").string();
+  EXPECT_EQ(ReadDocuments(std::vector{d}),
+            "File: " + d + "/a/z.txt\nfirst\n\nFile: " + d + "/b.txt\nsecond\n\n");
+}
+
+TEST_F(Documents, ErrorsSayWhatIsWrong) {
+  const std::string empty = Write("empty", "\n\n"), binary = Write("binary", std::string("\x7f"
+                                                                                         "ELF\0",
+                                                                                         5));
+  EXPECT_EQ(Message({empty}), "--doc " + empty + ": expected text, got an empty document");
+  EXPECT_EQ(Message({binary}),
+            "--doc " + binary + ": expected text, got a binary file; convert it to text first");
+  const std::string missing = (root_ / "missing").string();
+  EXPECT_EQ(Message({missing}), "cannot open " + missing + ": No such file or directory");
+  fs::create_directories(root_ / "none");
+  const std::string none = (root_ / "none").string();
+  EXPECT_EQ(Message({none}), "--doc " + none + ": expected text files in the folder, found none");
+}
+
+TEST(IsBinary, TellsTextFromBytes) {
+  EXPECT_FALSE(IsBinary("plain"));
+  EXPECT_FALSE(IsBinary("gr\xc3\xbc\xc3\x9f"));
+  EXPECT_FALSE(IsBinary("mostly plain text with one stray \xff byte"));
+  EXPECT_TRUE(IsBinary(std::string("a\0", 2)));
+  EXPECT_TRUE(IsBinary("\xff\xfe\xfd\xfc"));
+}
+
+}  // namespace
+}  // namespace longshot
