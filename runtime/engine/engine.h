@@ -21,22 +21,22 @@ enum class StopReason : uint8_t { kEndOfGeneration, kStopString, kLength, kConte
 std::string_view Name(StopReason reason);
 
 struct GenerateRequest {
-  std::span<const Token> prompt;  ///< at least one token; the last is pending when decoding begins
-  int64_t max_tokens = -1;        ///< -1: until the context is full
-  std::vector<Token> end_tokens;  ///< end the answer; not part of the text
-  bool ignore_eos = false;        ///< end tokens are tokens like any other
-  SamplingConfig sampling;
+  std::span<const Token> prompt = {};  ///< at least one token; the last is pending when decoding begins
+  int64_t max_tokens = -1;             ///< -1: until the context is full
+  std::vector<Token> end_tokens = {};  ///< end the answer; not part of the text
+  bool ignore_eos = false;             ///< end tokens are tokens like any other
+  SamplingConfig sampling = {};
   uint64_t seed = 0;
   int64_t draft_max_nodes = 0;  ///< resolved limits of a proposal; 0 with drafter `none`
   int64_t draft_max_depth = 0;
   double draft_row_cost = 0.02;  ///< time of one more verified row, as a share of a single-row pass
   /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after
   /// it (a stop string was completed).
-  std::function<bool(Token)> on_token;
+  std::function<bool(Token)> on_token = {};
   /// (done, total) prompt tokens. Returning false interrupts.
-  std::function<bool(int64_t, int64_t)> on_prefill;
+  std::function<bool(int64_t, int64_t)> on_prefill = {};
   /// Polled between passes: true interrupts cleanly.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted = {};
 };
 
 struct GenerateResult {

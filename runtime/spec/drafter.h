@@ -27,13 +27,13 @@ struct Taps {
 struct DraftContext {
   Target* target = nullptr;  ///< for drafters that read the target through a view
   SequenceId sequence = 0;
-  std::span<const Token> prompt;
+  std::span<const Token> prompt = {};
   const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
   const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
   /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the
   /// drafted token. `noise.sequence` also keys a drafter's other draws: `sequence` is a slot that may differ
   /// between runs.
-  CoupledNoise noise;
+  CoupledNoise noise = {};
   bool coupled = true;  ///< verification couples; false: sampled children carry their law
   uint64_t seed = 0;
 };
@@ -49,12 +49,13 @@ struct DraftBudget {
 /// The outcome of one round, as a drafter sees it.
 struct RoundView {
   const TokenTree* tree = nullptr;
-  std::span<const NodeId> path;  ///< committed nodes, root first
+  std::span<const NodeId> path = {};  ///< committed nodes, root first
   /// Tokens the round added, as many as `path` has nodes: the path's, root excluded, then the next pending
   /// one.
-  std::span<const Token> emitted;
+  std::span<const Token> emitted = {};
   int top_k = 0;
-  std::span<const Token> top;  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
+  std::span<const Token> top =
+      {};  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
 };
 
 /// Proposes token trees. Seam: one folder per drafter. Never sees a verifier; nothing it does can change the
