@@ -16,7 +16,11 @@ uint64_t PairKey(int32_t left, int32_t right) {
   return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
 }
 
-bool IsText(TokenKind kind) { return kind != TokenKind::kControl && kind != TokenKind::kUnknown; }
+// Whether merged text may become this token: its bytes must be the text's, and control tokens are never text.
+bool IsText(TokenKind kind, const std::string& piece) {
+  if (kind == TokenKind::kUserDefined) return PieceToBytes(piece) == piece;
+  return kind == TokenKind::kNormal || kind == TokenKind::kUnused;
+}
 
 }  // namespace
 
@@ -37,7 +41,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabu
   AddMerges(vocabulary, interner);
   token_of_symbol_.assign(interner.symbol_of.size(), kNoToken);
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
-    if (!IsText(vocabulary.kinds[id])) continue;
+    if (!IsText(vocabulary.kinds[id], vocabulary.pieces[id])) continue;
     const auto symbol = interner.symbol_of.find(vocabulary.pieces[id]);
     if (symbol != interner.symbol_of.end()) token_of_symbol_[symbol->second] = static_cast<Token>(id);
     if (!pre_tokenizer_.ignores_merges()) continue;

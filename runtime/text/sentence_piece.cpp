@@ -119,6 +119,7 @@ SentencePieceModel::SentencePieceModel(const Vocabulary& vocabulary)
 
 // Returns the characters that occur in pieces without being pieces themselves.
 std::vector<std::string> SentencePieceModel::AddPieces(const Vocabulary& vocabulary) {
+  std::vector<std::string> characters;
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
     const std::string& piece = vocabulary.pieces[id];
     const TokenKind kind = vocabulary.kinds[id];
@@ -129,18 +130,15 @@ std::vector<std::string> SentencePieceModel::AddPieces(const Vocabulary& vocabul
     CheckPiece(vocabulary, id);
     token_of_piece_.emplace(piece, static_cast<Token>(id));
     words_start_with_space_ = words_start_with_space_ && !HasInnerSpace(piece);
-    for (std::string_view rest = piece; CodePointLength(rest) > 0;
-         rest.remove_prefix(CodePointLength(rest))) {
-      known_[DecodeCodePoint(rest)] = true;
+    std::string_view rest = piece;
+    for (int length; (length = CodePointLength(rest)) > 0; rest.remove_prefix(length)) {
+      const uint32_t code_point = DecodeCodePoint(rest);
+      if (!known_[code_point]) characters.emplace_back(rest.substr(0, length));
+      known_[code_point] = true;
     }
   }
-  std::vector<std::string> characters;
-  for (uint32_t code_point = 0; code_point < kCodePoints; ++code_point) {
-    if (!known_[code_point]) continue;
-    std::string character;
-    AppendCodePoint(code_point, character);
-    if (!token_of_piece_.contains(character)) characters.push_back(std::move(character));
-  }
+  std::erase_if(characters,
+                [&](const std::string& character) { return token_of_piece_.contains(character); });
   return characters;
 }
 

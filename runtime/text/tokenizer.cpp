@@ -64,6 +64,9 @@ Vocabulary Prepared(Vocabulary v) {
 
 bool IsSpecial(TokenKind kind) { return kind == TokenKind::kControl || kind == TokenKind::kUnknown; }
 
+// Matched literally, so spelled literally and not preceded by a dummy space.
+bool IsAdded(TokenKind kind) { return IsSpecial(kind) || kind == TokenKind::kUserDefined; }
+
 // Raw bytes of one token as text.
 std::string BytesOf(const Vocabulary& v, size_t id) {
   const std::string& piece = v.pieces[id];
@@ -71,7 +74,7 @@ std::string BytesOf(const Vocabulary& v, size_t id) {
     const int byte = ByteOfPiece(piece);
     return byte >= 0 ? std::string(1, static_cast<char>(byte)) : piece;
   }
-  if (IsSpecial(v.kinds[id]) || v.kinds[id] == TokenKind::kUserDefined) return piece;
+  if (IsAdded(v.kinds[id])) return piece;
   return v.kind == TokenizerKind::kByteLevelBpe ? PieceToBytes(piece) : SpacesForMarks(piece);
 }
 
@@ -154,10 +157,9 @@ std::string Tokenizer::Decode(std::span<const Token> tokens, bool special) const
   bool strip = parts_->HasSpacePrefix();  // a dummy space stands at the start and after every added token
   for (Token token : tokens) {
     const std::string piece = Piece(token, special);
-    text.append(piece, strip && piece.starts_with(' ') ? 1 : 0);
-    if (!parts_->Contains(token)) continue;
-    const TokenKind kind = parts_->vocabulary.kinds[token];
-    strip = parts_->HasSpacePrefix() && (IsSpecial(kind) || kind == TokenKind::kUserDefined);
+    const bool added = parts_->Contains(token) && IsAdded(parts_->vocabulary.kinds[token]);
+    text.append(piece, strip && !added && piece.starts_with(' ') ? 1 : 0);
+    strip = added && parts_->HasSpacePrefix();
   }
   return text;
 }
