@@ -15,6 +15,9 @@
 #include "verifier/rules.h"
 
 namespace longshot {
+
+static void PrintTo(const DrafterEntry& entry, std::ostream* out) { *out << entry.name; }
+
 namespace {
 
 /// One run, told in a failure so that it can be repeated.

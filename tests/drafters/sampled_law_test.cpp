@@ -45,8 +45,9 @@ std::vector<double> ExactLaw(const TableTarget& target) {
 
 class SampledLaw : public testing::TestWithParam<std::string_view> {
  protected:
+  /// Seed 5 has laws in which p_min splits the tokens: dropping the unlikely ones shows as z above 40.
   static double MeasureZ(std::string_view drafter_name, const ProposalConfig& proposal, uint64_t first_seed) {
-    TableTarget target({.vocab = kVocab, .seed = 17});
+    TableTarget target({.vocab = kVocab, .seed = 5});
     DrafterConfig config;
     config.type = drafter_name;
     config.proposal = proposal;
@@ -72,7 +73,7 @@ class SampledLaw : public testing::TestWithParam<std::string_view> {
 
 TEST_P(SampledLaw, IsTheTargetsOwnWhateverStopsTheChain) {
   for (const ProposalConfig& proposal :
-       {ProposalConfig{}, ProposalConfig{.n_max = 0, .n_min = 2, .p_min = 0.4}}) {
+       {ProposalConfig{}, ProposalConfig{.n_max = 0, .n_min = 0, .p_min = 0.6}}) {
     double z = MeasureZ(GetParam(), proposal, 1000000);
     if (z > kMostZ) z = MeasureZ(GetParam(), proposal, 900000000);
     EXPECT_LE(z, kMostZ) << GetParam() << ", p_min " << proposal.p_min;
