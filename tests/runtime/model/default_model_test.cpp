@@ -1,0 +1,152 @@
+// labels: real
+// The default model against transformers in f32 on the same dequantised weights: 771 positions of a real text, to beyond
+// position 6000 (tests/golden). Skips, with the command that mends it, where the model has not been fetched.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "core/mapped_file.h"
+#include "core/sha256.h"
+#include "runtime/engine/model_target.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/numeric_paths.h"
+
+namespace longshot {
+namespace {
+
+constexpr int kTop = 64;
+constexpr const char* kText = "/usr/share/common-licenses/GPL-3";
+
+/// One record of smollm2_logits.bin.
+struct GoldenRow {
+  int32_t position, id;
+  float log_sum, gap;
+  int32_t top_ids[kTop];
+  float top_logits[kTop];
+};
+static_assert(sizeof(GoldenRow) == 528);
+
+std::string GoldenFile(const std::string& name) { return ReadFile(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/" + name); }
+std::string ModelPath() { return std::string(LONGSHOT_SOURCE_DIR) + "/models/SmolLM2-135M-Instruct.Q4_1.gguf"; }
+
+template <class T>
+std::vector<T> GoldenArray(const std::string& name) {
+  const std::string bytes = GoldenFile(name);
+  std::vector<T> values(bytes.size() / sizeof(T));
+  std::memcpy(values.data(), bytes.data(), values.size() * sizeof(T));
+  return values;
+}
+
+double LogSumExp(std::span<const float> logits) {
+  const float max = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (float x : logits) sum += std::exp(double{x} - max);
+  return max + std::log(sum);
+}
+
+/// KL(golden || ours) over the golden top 64 tokens and the rest as one outcome.
+double KlOfTop(const GoldenRow& golden, std::span<const float> logits) {
+  const double log_sum = LogSumExp(logits);
+  double kl = 0, rest_golden = 1, rest_ours = 1;
+  for (int i = 0; i < kTop; ++i) {
+    const double log_p = double{golden.top_logits[i]} - golden.log_sum;
+    const double log_q = double{logits[golden.top_ids[i]]} - log_sum;
+    kl += std::exp(log_p) * (log_p - log_q);
+    rest_golden -= std::exp(log_p), rest_ours -= std::exp(log_q);
+  }
+  if (rest_golden > 1e-9 && rest_ours > 1e-9) kl += rest_golden * std::log(rest_golden / rest_ours);
+  return kl;
+}
+
+struct Agreement {
+  double kl = 0, nll = 0;
+  int rows = 0, argmax_differs = 0, near_ties = 0;
+};
+
+/// Feeds the text, `step` tokens a pass, and compares every golden row; 1 is the decode path throughout.
+Agreement Compare(const CpuOptions& options, DType kv_type, int64_t step) {
+  const auto backend = MakeCpuBackend(options);
+  const auto file = std::make_shared<const ModelFile>(ModelFile::Open(ModelPath()));
+  const Model model(backend.get(), file, file->config());
+  const Tokenizer tokenizer(file->vocabulary());
+  const std::vector<Token> ids = tokenizer.Encode(ReadFile(kText), {});
+  const auto golden = GoldenArray<GoldenRow>("smollm2_logits.bin");
+  ModelTarget target(&model, {.max_context = 8192, .k_type = kv_type, .v_type = kv_type, .max_rows = 64});
+  const SequenceId sequence = target.Open(8192);
+
+  Agreement result;
+  size_t next = 0;
+  const auto total = static_cast<int64_t>(ids.size());
+  for (int64_t at = 0; at < total; at += step) {
+    TokenTree tree(ids[at]);
+    std::vector<NodeId> path{0};
+    for (int64_t i = at + 1; i < std::min(at + step, total); ++i) path.push_back(tree.Add(path.back(), ids[i]));
+    const ScoreRequest request{.sequence = sequence, .tree = &tree};
+    const ScoredRows& rows = target.Score(std::span(&request, 1))[0];
+    for (NodeId v : path) {
+      const std::span<const float> logits = rows.Logits(v);
+      if (at + v + 1 < total) result.nll += LogSumExp(logits) - logits[ids[at + v + 1]];
+      if (next >= golden.size() || golden[next].position != at + v) continue;
+      const GoldenRow& row = golden[next++];
+      EXPECT_EQ(row.id, ids[at + v]) << "position " << row.position;
+      const auto argmax = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      result.kl += KlOfTop(row, logits);
+      ++result.rows;
+      if (row.gap < 1e-3f) {
+        ++result.near_ties;
+      } else {
+        result.argmax_differs += argmax != row.top_ids[0];
+      }
+    }
+    target.Commit(sequence, path);
+  }
+  EXPECT_EQ(next, golden.size());
+  result.kl /= result.rows;
+  result.nll /= static_cast<double>(total - 1);
+  return result;
+}
+
+double GoldenNll() {
+  double sum = 0;
+  const auto nll = GoldenArray<float>("smollm2_nll.bin");
+  for (float x : nll) sum += x;
+  return sum / static_cast<double>(nll.size());
+}
+
+class DefaultModel : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists(ModelPath())) GTEST_SKIP() << "no default model: run `make model`";
+    if (!std::filesystem::exists(kText)) GTEST_SKIP() << kText << " is missing: install the package base-files";
+  }
+};
+
+TEST_F(DefaultModel, F32PathAgreesWithTransformers) {
+  ForEachNumericPath([](const CpuOptions& path) {
+    if (path.weights != WeightType::kF32 || path.isa == CpuIsa::kAvx512) return;  // avx2, and the best this machine has
+    CpuOptions options = path;
+    options.threads = 2;
+    const Agreement got = Compare(options, DType::kF32, 64);
+    fmt::print("f32: KL {:.2e}, argmax differs at {} of {}, {} near ties apart, perplexity {:.5f} against {:.5f}\n", got.kl,
+               got.argmax_differs, got.rows, got.near_ties, std::exp(got.nll), std::exp(GoldenNll()));
+    EXPECT_GE(got.rows, 512);
+    EXPECT_EQ(0, got.argmax_differs);
+    EXPECT_LE(got.near_ties, 3);
+    EXPECT_LT(got.kl, 1e-4);
+    EXPECT_NEAR(std::exp(got.nll) / std::exp(GoldenNll()), 1.0, 1e-4);
+  });
+}
+
+TEST_F(DefaultModel, DefaultPathKeepsItsQuality) {
+  const Agreement got = Compare({.threads = 2}, DType::kBF16, 64);
+  fmt::print("default path: KL {:.2e}, argmax differs at {} of {}, perplexity {:.4f} against {:.4f}\n", got.kl,
+             got.argmax_differs, got.rows, std::exp(got.nll), std::exp(GoldenNll()));
+  EXPECT_NEAR(std::exp(got.nll) / std::exp(GoldenNll()), 1.0, 3e-3);
+  EXPECT_LT(got.kl, 1e-2);
+}
+
+}  // namespace
+}  // namespace longshot
