@@ -32,9 +32,10 @@ enum class PlantedBug : uint8_t {
 #define LONGSHOT_PLANTED_BUG_NAME_(name) k##name
 #define LONGSHOT_PLANTED_BUG_NAME(name) LONGSHOT_PLANTED_BUG_NAME_(name)
 
-/// True in the one build that plants `bug`. Static: only the sources that hold the bug are built with it.
+/// True in the one build that plants `bug`, which is not kNone. Static: only the sources that hold the bug
+/// are built with it.
 static constexpr bool Planted(PlantedBug bug) {
-  return bug != PlantedBug::kNone && bug == PlantedBug::LONGSHOT_PLANTED_BUG_NAME(LONGSHOT_PLANTED_BUG);
+  return bug == PlantedBug::LONGSHOT_PLANTED_BUG_NAME(LONGSHOT_PLANTED_BUG);
 }
 
 }  // namespace longshot
