@@ -1,4 +1,237 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/build_info.h"
 #include "cli/command.h"
+#include "cli/demo_table.h"
+#include "cli/document.h"
+#include "cli/generate_options.h"
+#include "cli/interrupt.h"
+#include "cli/loaded_target.h"
+#include "cli/output.h"
+#include "cli/report.h"
+#include "cli/session.h"
+#include "core/error.h"
+#include "runtime/text/chat_format.h"
+#include "verifier/rules.h"
+
 namespace longshot {
-int RunDemo(std::span<const std::string>) { return 0; }
+namespace {
+
+using nlohmann::json;
+
+struct DemoOptions {
+  RuntimeOptions runtime;
+  std::vector<std::string> documents;
+  int64_t document_tokens = 6500;
+  int64_t n_predict = 256;
+  int64_t repetitions = 2;
+  int64_t seed = 1;
+  SamplingConfig sampling = {.temperature = 0.7};
+  std::string json;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "documents",
+                .flags = "--doc",
+                .unit = "PATH",
+                .help = "the document: files or folders; may be repeated"},
+          self.documents);
+    visit(Field{.name = "document_tokens",
+                .flags = "--doc-tokens",
+                .minimum = 16,
+                .maximum = 1 << 30,
+                .unit = "tokens",
+                .help = "the document is cut at the end of a line after this many"},
+          self.document_tokens);
+    visit(Field{.name = "n_predict",
+                .flags = "-n,--n-predict",
+                .minimum = 1,
+                .maximum = 1 << 30,
+                .unit = "tokens",
+                .help = "longest answer"},
+          self.n_predict);
+    visit(Field{.name = "repetitions",
+                .flags = "-r,--repetitions",
+                .minimum = 1,
+                .maximum = 1000,
+                .help = "of every question, each with its own seed"},
+          self.repetitions);
+    visit(Field{.name = "seed",
+                .flags = "-s,--seed",
+                .minimum = 0,
+                .maximum = 9007199254740992.0,
+                .help = "of the first repetition"},
+          self.seed);
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the table as JSON"},
+          self.json);
+    RuntimeOptions::VisitFields(self.runtime, visit);
+    SamplingConfig::VisitFields(self.sampling, visit);
+  }
+};
+
+struct Task {
+  std::string name;
+  std::string question;
+};
+
+const Task kTasks[] = {
+    {"question", "What is this project for, and how do its parts work together? Answer in your own words."},
+    {"copying", "Repeat the beginning of the document above word for word."},
+};
+
+/// The first `limit` tokens of a document, up to the end of a line.
+std::string CutDocument(const Tokenizer& tokenizer, std::string document, int64_t limit) {
+  const std::vector<Token> tokens = tokenizer.Encode(document);
+  if (static_cast<int64_t>(tokens.size()) <= limit) return document;
+  std::string cut = tokenizer.Decode(std::span(tokens).first(static_cast<size_t>(limit)));
+  const size_t newline = cut.rfind('\n');
+  if (newline != std::string::npos) cut.resize(newline + 1);
+  return cut;
+}
+
+std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const DemoOptions& options) {
+  if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
+  const std::string document =
+      CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
+  const ChatFormat format = RecognizeChatFormat(tokenizer.vocabulary().chat_template);
+  std::vector<std::vector<Token>> prompts;
+  for (const Task& task : kTasks) {
+    ChatPrompt prompt;
+    prompt.document = document;
+    prompt.question = task.question;
+    prompts.push_back(EncodeChat(tokenizer, format, prompt));
+  }
+  return prompts;
+}
+
+/// A drafter's settings and limits, resolved once for all its runs.
+struct Contestant {
+  DrafterConfig config;
+  DraftPlan plan;
+};
+
+/// Answers every task with plain decoding and with each drafter, taking turns.
+class Demo {
+ public:
+  Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target, int64_t prompt_tokens)
+      : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier("coupled")) {
+    for (const DrafterEntry& entry : Drafters()) {
+      Contestant& contestant = contestants_.emplace_back();
+      contestant.config.type = entry.name;
+      contestant.plan = MeasureDraft(target, prompt_tokens, contestant.config);
+    }
+  }
+
+  void Run(std::span<const std::vector<Token>> prompts) {
+    for (const Task& task : kTasks) {
+      for (const Contestant& contestant : contestants_)
+        cells_.push_back({task.name, contestant.config.type, {}});
+    }
+    for (int64_t r = 0; r < options_.repetitions; ++r) {
+      for (size_t task = 0; task < std::size(kTasks); ++task) {
+        if (!RunTask(task, prompts[task], r)) return;
+      }
+    }
+  }
+
+  /// Lines of the tasks that every drafter finished.
+  std::vector<DemoLine> Lines() const {
+    std::vector<DemoLine> lines;
+    for (size_t i = 0; i < cells_.size(); ++i) {
+      const DemoCell& plain = cells_[i / contestants_.size() * contestants_.size()];
+      if (!plain.runs.empty()) lines.push_back(MakeDemoLine(cells_[i], plain));
+    }
+    return lines;
+  }
+
+ private:
+  /// One repetition of a task; kept only when it was not interrupted.
+  bool RunTask(size_t task, std::span<const Token> prompt, int64_t repetition) {
+    std::vector<DemoRun> runs;
+    std::string plain_text;
+    for (const Contestant& contestant : contestants_) {
+      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.config.type,
+                       repetition + 1, options_.repetitions));
+      const Answer answer = AnswerOnce(contestant, prompt, repetition);
+      if (Interrupted()) return false;
+      if (contestant.config.type == "none") plain_text = answer.text;
+      runs.push_back(ToDemoRun(answer, plain_text));
+      Note(fmt::format("\n{}", SpeedLine(answer.result.metrics)));
+    }
+    for (size_t i = 0; i < runs.size(); ++i)
+      cells_[task * contestants_.size() + i].runs.push_back(std::move(runs[i]));
+    return true;
+  }
+
+  Answer AnswerOnce(const Contestant& contestant, std::span<const Token> prompt, int64_t repetition) {
+    const auto drafter = MakeDrafter(contestant.config);
+    Engine engine(&target_, verifier_.get(), drafter.get());
+    AnswerRequest request;
+    request.prompt = prompt;
+    request.sampling = options_.sampling;
+    request.seed = static_cast<uint64_t>(options_.seed + repetition);
+    request.max_tokens = options_.n_predict;
+    request.draft = contestant.plan;
+    request.on_text = WriteOutput;
+    return RunAnswer(engine, tokenizer_, request);
+  }
+
+  const DemoOptions& options_;
+  const Tokenizer& tokenizer_;
+  ModelTarget& target_;
+  std::unique_ptr<Verifier> verifier_;
+  std::vector<Contestant> contestants_;
+  std::vector<DemoCell> cells_;  ///< [tasks, contestants]
+};
+
+json Report(std::span<const DemoLine> lines, DemoOptions& options, const BackendInfo& backend) {
+  json table = json::array();
+  for (const DemoLine& line : lines) table.push_back(ToJson(line));
+  return {{"table", table},
+          {"config", ToJson(BindFields(options))},
+          {"build", BuildJson()},
+          {"device", DeviceJson(backend)}};
+}
+
+}  // namespace
+
+int RunDemo(std::span<const std::string> arguments) {
+  DemoOptions options;
+  CommandLine line("demo",
+                   "Plain decoding and every drafter on the same questions about a document, and a table.");
+  line.Add({"Options", BindFields(options)});
+  if (!ParseArguments(line, arguments)) return 0;
+
+  const ResultFile result(options.json);
+  const auto file = OpenModelFile(options.runtime.file.model);
+  const Tokenizer tokenizer(file->vocabulary());
+  const auto prompts = BuildPrompts(tokenizer, options);
+  size_t longest = 0;
+  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
+  const auto prompt_tokens = static_cast<int64_t>(longest);
+  const ModelConfig config =
+      ExtendContext(file->config(), options.runtime, prompt_tokens + options.n_predict);
+  const int64_t context = ResolveContext(config, 0, prompt_tokens, prompt_tokens + options.n_predict);
+
+  CatchInterrupt();
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, context);
+  Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens,
+                   options.sampling.temperature));
+  Demo demo(options, tokenizer, *loaded.target, prompt_tokens);
+  demo.Run(prompts);
+  const std::vector<DemoLine> lines = demo.Lines();
+  WriteOutput(fmt::format("\n{}", FormatDemoTable(lines)));
+  if (result.wanted()) result.Write(Dump(Report(lines, options, loaded.backend->Describe())));
+  if (Interrupted()) return kInterruptedStatus;
+  for (const DemoLine& each : lines) {
+    if (!each.identical) {
+      Throw(ErrorCode::kFormat, "{} changed the output of plain decoding on task {}: this is a bug",
+            each.drafter, each.task);
+    }
+  }
+  return 0;
+}
+
 }  // namespace longshot
