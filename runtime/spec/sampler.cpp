@@ -29,11 +29,26 @@ void SetPointMass(Token token, Distribution& out) {
   out.log_weights.assign(1, 0.0);
 }
 
-/// Keeps the shortest prefix of the sorted candidates whose probability reaches `top_p`, at least one.
-void KeepTopP(double top_p, std::vector<Candidate>& sorted) {
+/// With top-k off, top-p first looks for its prefix among this many of the best: only a flat row is sorted
+/// whole.
+constexpr int64_t kLikelyEnough = 256;
+
+/// Sum of exp(logit - best) over a row.
+double Total(std::span<const float> logits, double best) {
   double total = 0;
+  for (float logit : logits) total += std::exp(logit - best);
+  return total;
+}
+
+double Total(std::span<const Candidate> candidates, double best) {
+  double total = 0;
+  for (const Candidate& c : candidates) total += std::exp(c.logit - best);
+  return total;
+}
+
+/// Keeps the shortest prefix of the sorted candidates whose share of `total` reaches `top_p`, at least one.
+void KeepTopP(double top_p, double total, std::vector<Candidate>& sorted) {
   const double best = sorted[0].logit;
-  for (const Candidate& c : sorted) total += std::exp(c.logit - best);
   double sum = 0;
   for (size_t i = 0; i < sorted.size(); ++i) {
     sum += std::exp(sorted[i].logit - best) / total;
@@ -41,18 +56,23 @@ void KeepTopP(double top_p, std::vector<Candidate>& sorted) {
   }
 }
 
-/// Drops sorted candidates less than `min_p` times as probable as the best.
-void KeepMinP(double min_p, std::vector<Candidate>& sorted) {
-  const double least = sorted[0].logit + std::log(min_p);
-  size_t kept = 1;
-  while (kept < sorted.size() && sorted[kept].logit >= least) ++kept;
-  sorted.resize(kept);
+double BestLogit(std::span<const Candidate> candidates) {
+  return std::min_element(candidates.begin(), candidates.end(), Better)->logit;
+}
+
+/// Drops candidates less than `min_p` times as probable as the best.
+void KeepMinP(double min_p, std::vector<Candidate>& candidates) {
+  const double least = BestLogit(candidates) + std::log(min_p);
+  std::erase_if(candidates, [&](const Candidate& c) { return c.logit < least; });
 }
 
 /// The softmax of candidates / temperature, by ascending id.
 void Normalize(std::vector<Candidate>& candidates, double temperature, Distribution& out) {
-  const double best = candidates[0].logit;
-  std::sort(candidates.begin(), candidates.end(), [](auto& a, auto& b) { return a.id < b.id; });
+  const double best = BestLogit(candidates);
+  const auto by_id = [](const Candidate& a, const Candidate& b) { return a.id < b.id; };
+  if (!std::is_sorted(candidates.begin(), candidates.end(), by_id)) {
+    std::sort(candidates.begin(), candidates.end(), by_id);
+  }
   const size_t n = candidates.size();
   out.ids.resize(n);
   out.probabilities.resize(n);
@@ -82,9 +102,23 @@ void Sampler::Process(std::span<const float> logits, std::span<const Token> comm
 }
 
 void Sampler::Truncate(std::span<const float> logits) const {
-  SelectTop(logits, config_.top_k, candidates_);
+  const bool cuts_k = config_.top_k > 0 && config_.top_k < static_cast<int64_t>(logits.size());
+  const bool cuts_p = config_.top_p < 1.0;
+  if (cuts_k) {
+    SelectTop(logits, config_.top_k, candidates_);
+  } else if (cuts_p) {
+    SelectTop(logits, kLikelyEnough, candidates_);
+  } else {
+    SelectFinite(logits, candidates_);
+  }
   CHECK(!candidates_.empty(), "every logit is -inf");
-  if (config_.top_p < 1.0) KeepTopP(config_.top_p, candidates_);
+  if (cuts_p) {
+    const double best = candidates_[0].logit;
+    const double kept = Total(candidates_, best), total = cuts_k ? kept : Total(logits, best);
+    // The margin is rounding of the two sums: a row that is that close is sorted whole.
+    if (!cuts_k && kept < (config_.top_p + 1e-9) * total) SelectTop(logits, 0, candidates_);
+    KeepTopP(config_.top_p, total, candidates_);
+  }
   if (config_.min_p > 0.0) KeepMinP(config_.min_p, candidates_);
 }
 

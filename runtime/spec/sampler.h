@@ -90,8 +90,8 @@ class Sampler {
 
   /// logits: [V]. The history that penalties see is `committed` followed by `path`. Temperature 0 gives a
   /// point mass on the argmax (ties to the lowest id). A token of logit -inf is never in the support. A row
-  /// of -inf only, or with a NaN or +inf, is a CHECK failure. Cost: one scan of V with top-k on; a sort of V
-  /// with top-k off and top-p on.
+  /// of -inf only, or with a NaN or +inf, is a CHECK failure. Cost: a few scans of V; a sort
+  /// of V only with top-k off and a row so flat that its best 256 do not reach top-p.
   void Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,
                Distribution& out) const;
 

@@ -67,18 +67,22 @@ void SelectTop(std::span<const float> logits, int64_t k, std::vector<Candidate>&
     best.resize(sorted.count());
     return;
   }
-  best.clear();
-  for (int64_t i = 0; i < vocab; ++i) {
-    if (logits[i] == -kInfinity) continue;
-    CHECK(logits[i] < kInfinity, "logit of token {} is {}", i, logits[i]);
-    best.push_back({logits[i], static_cast<Token>(i)});
-  }
+  SelectFinite(logits, best);
   k = std::min(k, static_cast<int64_t>(best.size()));
   if (k < static_cast<int64_t>(best.size())) {
     std::nth_element(best.begin(), best.begin() + k, best.end(), Better);
     best.resize(k);
   }
   std::sort(best.begin(), best.end(), Better);
+}
+
+void SelectFinite(std::span<const float> logits, std::vector<Candidate>& all) {
+  all.clear();
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] == -kInfinity) continue;
+    CHECK(logits[i] < kInfinity, "logit of token {} is {}", i, logits[i]);
+    all.push_back({logits[i], static_cast<Token>(i)});
+  }
 }
 
 void TopKIds(std::span<const float> logits, std::span<Token> ids) {

@@ -24,6 +24,9 @@ inline bool Better(const Candidate& a, const Candidate& b) {
 /// otherwise. REQUIRES: no NaN, no +inf.
 void SelectTop(std::span<const float> logits, int64_t k, std::vector<Candidate>& best);
 
+/// Every token above -inf, by ascending id. REQUIRES: no NaN, no +inf.
+void SelectFinite(std::span<const float> logits, std::vector<Candidate>& all);
+
 /// Most ids that `TopKIds` gives per row.
 inline constexpr int64_t kMaxTopKIds = 64;
 

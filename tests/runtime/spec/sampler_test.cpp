@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "core/rng.h"
@@ -140,6 +141,34 @@ TEST(Sampler, TopKOfABigRowAgreesWithTheWholeSort) {
   double least = 1;
   for (Token id : few.ids) least = std::min(least, all.Probability(id));
   EXPECT_EQ(std::ranges::count_if(all.probabilities, [&](double p) { return p >= least; }), 40);
+}
+
+TEST(Sampler, TopPWithoutTopKAgreesWithASortedRow) {
+  for (const double spread : {0.01, 1.0, 3.0, 8.0}) {
+    std::vector<float> logits(3000);
+    for (int i = 0; i < 3000; ++i) {
+      logits[i] = static_cast<float>(spread * 3 * Uniform({.node = i, .purpose = DrawPurpose::kTest}));
+    }
+    const Distribution all = Process(kPlain, logits);
+    std::vector<double> sorted = all.probabilities;
+    std::ranges::sort(sorted, std::greater());
+    for (const double top_p : {0.3, 0.9, 0.999}) {
+      double sum = 0;
+      size_t expected = 0;
+      while (sum < top_p) sum += sorted[expected++];
+      SamplingConfig config = kPlain;
+      config.top_p = top_p;
+      const Distribution law = Process(config, logits);
+      EXPECT_EQ(law.ids.size(), expected) << "spread " << spread << ", top-p " << top_p;
+      for (Token id : law.ids) EXPECT_GE(all.Probability(id), sorted[expected - 1]);
+    }
+  }
+}
+
+TEST(Sampler, MinPAloneNeedsNoOrder) {
+  SamplingConfig config = kPlain;
+  config.min_p = 0.5;
+  EXPECT_EQ(Process(config, LogOf({0.1, 0.2, 0.35, 0.0, 0.35})).ids, (std::vector<Token>{1, 2, 4}));
 }
 
 TEST(Sampler, ARowWithoutATokenIsAProgrammersMistake) {
