@@ -66,27 +66,32 @@ CpuMatmul::CpuMatmul(ThreadTeam* team, const KernelSet* kernels, WeightType type
 CpuMatmul::~CpuMatmul() = default;
 
 int64_t CpuMatmul::ChunkOutputs(int64_t outputs, int64_t inputs) const {
-  const int64_t bytes = outputs * inputs * ElementBytes();
+  const int64_t bytes = CheckedProduct({outputs, inputs, ElementBytes()}, "weights");
   const int64_t chunks = RoundUp(std::max(CeilDiv(bytes, kChunkBytes), kMinChunks), kMinChunks);
   return std::min(RoundUp(CeilDiv(outputs, chunks), 16), outputs);
 }
 
-CpuMatmul::Product& CpuMatmul::ProductFor(int64_t outputs, int64_t inputs) {
-  std::unique_ptr<Product>& product = products_[{outputs, inputs}];
-  if (product) return *product;
-  product = std::make_unique<Product>();
+dnnl::matmul::primitive_desc CpuMatmul::TileProduct(int64_t outputs, int64_t inputs) const {
   using dnnl::memory;
   const memory::desc source({kRowTile, inputs}, DataType(type_), memory::format_tag::ab);
   const memory::desc any({inputs, outputs}, DataType(type_), memory::format_tag::any);
   const memory::desc destination({kRowTile, outputs}, memory::data_type::f32, memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  const dnnl::matmul::primitive_desc description(dnnl::matmul::desc(source, any, destination), attributes, engine_);
+  return {dnnl::matmul::desc(source, any, destination), attributes, engine_};
+}
+
+CpuMatmul::Product& CpuMatmul::ProductFor(int64_t outputs, int64_t inputs) {
+  std::unique_ptr<Product>& product = products_[{outputs, inputs}];
+  if (product) return *product;
+  product = std::make_unique<Product>();
+  const dnnl::matmul::primitive_desc description = TileProduct(outputs, inputs);
   product->weights = description.weights_desc();
   product->primitive = dnnl::matmul(description);
   for (int i = 0; i < team_->size(); ++i) {
-    product->workers.push_back({memory(source, engine_, nullptr), memory(destination, engine_, nullptr),
-                                memory(description.scratchpad_desc(), engine_)});
+    product->workers.push_back({dnnl::memory(description.src_desc(), engine_, nullptr),
+                                dnnl::memory(description.dst_desc(), engine_, nullptr),
+                                dnnl::memory(description.scratchpad_desc(), engine_)});
   }
   return *product;
 }
@@ -119,7 +124,14 @@ std::unique_ptr<PackedWeights> CpuMatmul::Pack(int64_t outputs, int64_t inputs, 
   return weights;
 }
 
-int64_t CpuMatmul::PackedBytes(int64_t outputs, int64_t inputs) const { return outputs * inputs * ElementBytes(); }
+int64_t CpuMatmul::PackedBytes(int64_t outputs, int64_t inputs) const {
+  // The library's layout is padded: it is asked, chunk by chunk, as `Pack` does.
+  const auto bytes = [&](int64_t count) {
+    return static_cast<int64_t>(TileProduct(count, inputs).weights_desc().get_size());
+  };
+  const int64_t step = ChunkOutputs(outputs, inputs), rest = outputs % step;
+  return outputs / step * bytes(step) + (rest != 0 ? bytes(rest) : 0);
+}
 
 void CpuMatmul::PrepareRows(const MatmulArgs& args, int64_t begin, int64_t end, std::byte* to) const {
   const int64_t inputs = args.x.cols;

@@ -34,6 +34,7 @@ class CpuMatmul {
 
   int64_t ElementBytes() const { return type_ == WeightType::kBF16 ? 2 : 4; }
   int64_t ChunkOutputs(int64_t outputs, int64_t inputs) const;
+  dnnl::matmul::primitive_desc TileProduct(int64_t outputs, int64_t inputs) const;
   Product& ProductFor(int64_t outputs, int64_t inputs);
   void PrepareRows(const MatmulArgs& args, int64_t begin, int64_t end, std::byte* to) const;
   void RunTile(const MatmulArgs& args, const Weights& weights, int64_t chunk, int64_t first_row, const std::byte* rows,
