@@ -35,10 +35,14 @@ uint64_t ViewMask(const HeadView& view, int64_t block, int64_t base) {
   auto range = std::lower_bound(view.ranges.begin(), view.ranges.end(), begin,
                                 [](const KeyRange& r, int64_t position) { return r.end <= position; });
   for (; range != view.ranges.end() && range->begin < begin + kKeyBlock; ++range) {
-    mask |= RangeMask(block, range->begin, range->end);
+    mask |= RangeMask(block, range->begin, std::min(range->end, base));
   }
   return mask;
 }
+
+/// Committed positions of the block that the view does not name. A probability of zero does not hide a value that is
+/// not a number, so their values are not multiplied at all.
+uint64_t HiddenMask(uint64_t visible, int64_t block, int64_t base) { return RangeMask(block, 0, base) & ~visible; }
 
 /// (max, sum, acc) of `to` becomes that of both: the log-sum-exp merge. An empty side is the identity.
 void Merge(float max, float sum, const float* acc, int dim, float& to_max, float& to_sum, float* to_acc) {
@@ -129,7 +133,13 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, int64_t blo
   const int layer = plan.args.layer;
   plan.keys.score(rows, 0, rows.count, plan.kv.KeyBlock(layer, unit.head, block), worker.scratch);
   kernels_->softmax(rows, 0, rows.count, worker.masks.data(), worker.scratch);
-  plan.values.accumulate(rows, 0, rows.count, plan.kv.ValueBlock(layer, unit.head, block), worker.scratch);
+  const std::byte* values = plan.kv.ValueBlock(layer, unit.head, block);
+  if (const uint64_t hidden = HiddenMask(committed, block, base); hidden != 0) {
+    std::memcpy(worker.value_block.data(), values, plan.kv.value_block_bytes());
+    plan.kv.ZeroValues(hidden, worker.value_block.data());
+    values = worker.value_block.data();
+  }
+  plan.values.accumulate(rows, 0, rows.count, values, worker.scratch);
 }
 
 void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows,
@@ -143,6 +153,7 @@ void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, int64_t b
   std::memset(values, 0, plan.kv.value_block_bytes());
   plan.kv.CopyLeadingRows(layer, head, block, std::clamp<int64_t>(base - begin, 0, kKeyBlock), keys, values);
   const uint64_t committed = ViewMask(plan.view(head), block, base);
+  plan.kv.ZeroValues(HiddenMask(committed, block, base), values);
   for (int64_t t = 0; t < unit.tokens; ++t) {
     const int64_t position = plan.position(unit.first + t);
     if (position < begin) continue;

@@ -33,10 +33,11 @@ class CpuBuffer final : public Buffer {
   float* data_;
 };
 
-const KernelSet& ChooseKernels(CpuIsa isa, const CpuFeatures& features) {
+/// With f32 weights AVX-512 computes in f32 throughout, so that the path of that name is the same on every processor.
+const KernelSet& ChooseKernels(CpuIsa isa, WeightType weights) {
   switch (isa) {
     case CpuIsa::kAmx: return AmxKernels();
-    case CpuIsa::kAvx512: return features.avx512_bf16 ? Avx512Bf16Kernels() : Avx512Kernels();
+    case CpuIsa::kAvx512: return weights == WeightType::kBF16 ? Avx512Bf16Kernels() : Avx512Kernels();
     case CpuIsa::kAvx2: break;
   }
   return Avx2Kernels();
@@ -63,7 +64,7 @@ class CpuBackend final : public Backend {
       : isa_(isa),
         weights_(weights),
         device_(features.model_name),
-        kernels_(&ChooseKernels(isa, features)),
+        kernels_(&ChooseKernels(isa, weights)),
         team_(options.threads),
         matmul_(&team_, kernels_, weights),
         attention_(&team_, kernels_) {}

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <bit>
 #include <cstring>
 
 #include "core/checked.h"
@@ -47,12 +48,12 @@ void CopyElement(DType type, const std::byte* from, int64_t from_index, std::byt
 
 CpuKv::CpuKv(const KvGeometry& geometry)
     : geometry_(geometry),
+      bytes_(Bytes(geometry)),
       dim_(static_cast<int>(RoundUp(geometry.head_dim, 32))),
       blocks_(CeilDiv(geometry.capacity, kKeyBlock)),
       key_block_bytes_(int64_t{kKeyBlock} * dim_ * ElementBytes(geometry.k_type)),
       value_block_bytes_(int64_t{kKeyBlock} * dim_ * ElementBytes(geometry.v_type)),
-      head_bytes_(blocks_ * (key_block_bytes_ + value_block_bytes_)),
-      bytes_(Bytes(geometry)) {
+      head_bytes_(blocks_ * (key_block_bytes_ + value_block_bytes_)) {
   CHECK(geometry.head_dim > 0 && geometry.capacity > 0);
   // Fresh pages are zero, so the padding of rows is zero for good and unwritten values are finite.
   void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -68,7 +69,8 @@ CpuKv::~CpuKv() { ::munmap(memory_, bytes_); }
 
 int64_t CpuKv::Bytes(const KvGeometry& g) {
   const int64_t row = RoundUp(g.head_dim, 32) * (ElementBytes(g.k_type) + ElementBytes(g.v_type));
-  return CheckedProduct({g.layers, g.kv_heads, RoundUp(g.capacity, kKeyBlock), row}, "KV cache");
+  const int64_t blocks = CheckedAdd(g.capacity, kKeyBlock - 1, "KV cache") / kKeyBlock;
+  return CheckedProduct({g.layers, g.kv_heads, blocks, kKeyBlock, row}, "KV cache");
 }
 
 std::byte* CpuKv::KeyBlock(int layer, int head, int64_t block) const {
@@ -136,6 +138,15 @@ void CpuKv::CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, st
   const int64_t whole = geometry_.v_type == DType::kBF16 ? rows / 2 * 2 : rows;
   std::memcpy(values, ValueBlock(layer, head, block), whole * dim_ * ElementBytes(geometry_.v_type));
   if (whole < rows) CopyValue(layer, head, block * kKeyBlock + whole, values, static_cast<int>(whole));
+}
+
+void CpuKv::ZeroValues(uint64_t places, std::byte* values) const {
+  const DType type = geometry_.v_type;
+  const int bytes = ElementBytes(type);
+  for (; places != 0; places &= places - 1) {
+    const int place = std::countr_zero(places);
+    for (int d = 0; d < dim_; ++d) std::memset(values + ElementIndex(type, place, d, dim_) * bytes, 0, bytes);
+  }
 }
 
 }  // namespace longshot

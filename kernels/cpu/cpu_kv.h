@@ -40,11 +40,14 @@ class CpuKv final : public KvBuffer {
   void CopyValue(int layer, int head, int64_t from, std::byte* block, int to) const;
   /// Copies the first `rows` slots of a block (all: 64) to the same places of `keys` and `values`, which hold zeros.
   void CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys, std::byte* values) const;
+  /// Zeroes the values at `places` (bit j: place j) of a block in this layout.
+  void ZeroValues(uint64_t places, std::byte* values) const;
 
  private:
   KvGeometry geometry_;
+  int64_t bytes_;  ///< first: its computation checks the sizes that the others multiply
   int dim_;
-  int64_t blocks_, key_block_bytes_, value_block_bytes_, head_bytes_, bytes_;
+  int64_t blocks_, key_block_bytes_, value_block_bytes_, head_bytes_;
   std::byte* memory_ = nullptr;
 };
 
