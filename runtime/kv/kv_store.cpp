@@ -50,8 +50,8 @@ SequenceId KvStore::Open(const KvGeometry& geometry) {
   SequenceId sequence = 0;
   while (static_cast<size_t>(sequence) < entries_.size() && entries_[sequence].buffer) ++sequence;
   if (static_cast<size_t>(sequence) == entries_.size()) entries_.emplace_back();
-  entries_[sequence] = {};
-  entries_[sequence].buffer = backend_->AllocateKv(geometry);
+  const uint64_t epoch = entries_[sequence].epoch + 1;  // views of the sequence that had the id before are stale
+  entries_[sequence] = {.buffer = backend_->AllocateKv(geometry), .epoch = epoch};
   return sequence;
 }
 
@@ -89,7 +89,7 @@ void KvStore::EndRound(SequenceId sequence) {
 
 void KvStore::CommitPrefill(SequenceId sequence, int64_t rows) {
   Entry& entry = At(sequence);
-  CHECK(!entry.round_open && entry.committed + rows <= capacity(sequence));
+  CHECK(!entry.round_open && rows >= 0 && entry.committed + rows <= capacity(sequence));
   entry.committed += rows;
   ++entry.epoch;
 }

@@ -8,6 +8,7 @@ namespace longshot {
 namespace {
 
 void CheckRanges(std::span<const KeyRange> ranges, int64_t tail_begin) {
+  CHECK(tail_begin >= 0, "a view with tail {}", tail_begin);
   int64_t previous = 0;
   for (const KeyRange& r : ranges) {
     CHECK(r.begin >= previous && r.begin < r.end && r.end <= tail_begin, "range [{}, {}) of a view with tail {}", r.begin,
@@ -66,7 +67,7 @@ KvView KvView::PerHead(int layers, int kv_heads, std::vector<std::vector<KeyRang
 
 std::span<const HeadView> KvView::Layer(int layer) const {
   const int index = layers_ == 1 ? 0 : layer;
-  CHECK(index < layers_);
+  CHECK(index >= 0 && index < layers_, "layer {} of a view of {} layers", layer, layers_);
   return std::span(heads_).subspan(static_cast<size_t>(index) * heads_per_layer_, heads_per_layer_);
 }
 
@@ -80,6 +81,10 @@ double KvView::RowsRead(int64_t committed) const {
 }
 
 const KvView& FullPolicy::View(int64_t) { return view_; }
+
+WindowPolicy::WindowPolicy(int64_t sink, int64_t recent) : sink_(sink), recent_(recent) {
+  CHECK(sink >= 0 && recent >= 1, "sink {} recent {}", sink, recent);
+}
 
 const KvView& WindowPolicy::View(int64_t committed) {
   const int64_t tail = std::max<int64_t>(committed - recent_, 0);

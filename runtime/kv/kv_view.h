@@ -67,7 +67,7 @@ class FullPolicy final : public KvPolicy {
 class WindowPolicy final : public KvPolicy {
  public:
   /// REQUIRES: sink >= 0, recent >= 1.
-  WindowPolicy(int64_t sink, int64_t recent) : sink_(sink), recent_(recent) {}
+  WindowPolicy(int64_t sink, int64_t recent);
   std::string name() const override { return "window"; }
   const KvView& View(int64_t committed) override;
 
