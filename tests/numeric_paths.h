@@ -18,8 +18,8 @@
 
 #include "kernels/backends.h"
 
-/// Runs a test once for every numeric path of this machine. The matrix library fixes its instruction set once per
-/// process, so each path gets a process of its own.
+/// Runs a test once for every numeric path of this machine. The matrix library fixes its instruction set once
+/// per process, so each path gets a process of its own.
 namespace longshot {
 
 struct NumericPath {
@@ -95,12 +95,13 @@ inline std::string ReadAll(int pipe) {
 
 }  // namespace numeric_paths_internal
 
-/// Runs `body` in a process of its own and reports its gtest failures, an exception or a crash as one failure of the
-/// calling test that begins with "numeric path `name`". REQUIRES: this process has one thread.
+/// Runs `body` in a process of its own and reports its gtest failures, an exception or a crash as one failure
+/// of the calling test that begins with "numeric path `name`". REQUIRES: this process has one thread.
 inline void RunInChildProcess(const std::string& name, const std::function<void()>& body) {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
   if (std::distance(begin(tasks), end(tasks)) != 1) {
-    ADD_FAILURE() << "numeric path " << name << ": threads were started before the fork; make backends in the body only";
+    ADD_FAILURE() << "numeric path " << name
+                  << ": threads were started before the fork; make backends in the body only";
     return;
   }
   int ends[2];
@@ -127,9 +128,9 @@ inline void RunInChildProcess(const std::string& name, const std::function<void(
   }
 }
 
-/// Calls `body` once for every numeric path of this machine, each in a child process; `body` makes its backends from
-/// the options it gets (threads may be changed) and uses gtest assertions.
-/// REQUIRES: the calling process has started no thread: backends of more than one thread live in bodies only.
+/// Calls `body` once for every numeric path of this machine, each in a child process; `body` makes its
+/// backends from the options it gets (threads may be changed) and uses gtest assertions. REQUIRES: the
+/// calling process has started no thread: backends of more than one thread live in bodies only.
 inline void ForEachNumericPath(const std::function<void(const CpuOptions&)>& body) {
   for (const NumericPath& path : NumericPaths()) {
     RunInChildProcess(path.name, [&] { body(path.options); });

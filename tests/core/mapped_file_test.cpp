@@ -1,0 +1,130 @@
+// Files: what is written is read back, and a failure leaves what was there and nothing else.
+#include "core/mapped_file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <functional>
+
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of its own for each test, removed at the end.
+class Files : public testing::Test {
+ protected:
+  Files() : folder_(fs::path(testing::TempDir()) / ("longshot_files_" + std::to_string(::getpid()))) {
+    fs::create_directories(folder_);
+  }
+  ~Files() override { fs::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  size_t Count() const { return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {})); }
+
+  fs::path folder_;
+};
+
+std::string MessageOf(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo);
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string Text(const MappedFile& file) {
+  return std::string(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+}
+
+TEST_F(Files, WhatIsWrittenIsRead) {
+  std::string content = "first\nsecond";
+  content += '\0';
+  content += std::string(200'000, 'x');
+  WriteFileAtomically(Path("a"), content);
+  EXPECT_EQ(ReadFile(Path("a")), content);
+  EXPECT_EQ(Text(MappedFile(Path("a"))), content);
+  WriteFileAtomically(Path("a"), "shorter");
+  EXPECT_EQ(ReadFile(Path("a")), "shorter");
+  EXPECT_EQ(Count(), 1u) << "temporary files stay";
+}
+
+TEST_F(Files, AnEmptyFileIsEmpty) {
+  WriteFileAtomically(Path("empty"), "");
+  EXPECT_EQ(ReadFile(Path("empty")), "");
+  const MappedFile file(Path("empty"));
+  EXPECT_TRUE(file.bytes().empty());
+  file.ReleasePages();
+}
+
+TEST_F(Files, AMapMovesAndOutlivesItsName) {
+  WriteFileAtomically(Path("a"), "alpha");
+  WriteFileAtomically(Path("b"), "beta");
+  MappedFile a(Path("a")), b(Path("b"));
+  fs::remove(Path("a"));
+  MappedFile moved(std::move(a));
+  EXPECT_EQ(Text(moved), "alpha");
+  moved = std::move(b);
+  EXPECT_EQ(Text(moved), "beta");
+  moved.ReleasePages();
+  EXPECT_EQ(Text(moved), "beta") << "pages come back from the file";
+}
+
+TEST_F(Files, MissingAndOddFilesAreErrors) {
+  EXPECT_EQ(MessageOf([&] { MappedFile file(Path("none")); }),
+            "cannot open " + Path("none") + ": No such file or directory");
+  EXPECT_EQ(MessageOf([&] { ReadFile(Path("none")); }),
+            "cannot open " + Path("none") + ": No such file or directory");
+  EXPECT_EQ(MessageOf([&] { MappedFile file(folder_.string()); }),
+            "cannot open " + folder_.string() + ": not a regular file");
+  EXPECT_EQ(MessageOf([&] { ReadFile(folder_.string()); }),
+            "cannot read " + folder_.string() + ": Is a directory");
+}
+
+TEST_F(Files, AnUnwritablePathIsAnErrorAndLeavesNothing) {
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(Path("no/such/folder"), "x"); }),
+            "cannot write " + Path("no/such/folder") + ": No such file or directory");
+  fs::create_directory(Path("taken"));
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(Path("taken"), "x"); }),
+            "cannot write " + Path("taken") + ": Is a directory");
+  EXPECT_EQ(Count(), 1u) << "the temporary file stays";
+}
+
+TEST_F(Files, AFullDiskLeavesTheOldFile) {
+  WriteFileAtomically(Path("report"), "old");
+  // A limit on the file size fails the write half-way, as a full disk does.
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit small = before;
+  small.rlim_cur = 4096;
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::string message =
+      MessageOf([&] { WriteFileAtomically(Path("report"), std::string(100'000, 'x')); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(message, "cannot write " + Path("report") + ": File too large");
+  EXPECT_EQ(ReadFile(Path("report")), "old");
+  EXPECT_EQ(Count(), 1u) << "the temporary file stays";
+}
+
+TEST(Device, AFullDeviceGivesTheSystemsReason) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
+  const fs::path link = fs::path(testing::TempDir()) / ("longshot_full_" + std::to_string(::getpid()));
+  // The temporary name leads to the device: the write itself fails with "no space".
+  fs::create_symlink("/dev/full", link.string() + ".part");
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(link.string(), "content"); }),
+            "cannot write " + link.string() + ": No space left on device");
+  EXPECT_FALSE(fs::exists(fs::symlink_status(link.string() + ".part"))) << "the temporary file stays";
+  EXPECT_FALSE(fs::exists(fs::symlink_status(link)));
+}
+
+}  // namespace
+}  // namespace longshot

@@ -1,0 +1,162 @@
+// labels: parity
+// Attention of every numeric path against the definition: shapes, row types, trees, views. Whatever nobody
+// should read holds NaN.
+#include "kernels/cpu/half.h"
+#include "tests/kernels/attention_case.h"
+#include "tests/numeric_paths.h"
+
+namespace longshot {
+namespace {
+
+constexpr int64_t kBases[] = {0, 1, 63, 64, 65, 127, 511, 512, 513, 1000};
+constexpr int64_t kRows[] = {1, 2, 3, 15, 16, 17, 33};
+constexpr int kHeadDims[] = {8, 16, 32, 64, 80, 96, 128};
+constexpr int kGroups[] = {1, 3, 4, 7};
+constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr Shape kShapes[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree,
+                             Shape::kStar};
+constexpr ViewKind kViews[] = {ViewKind::kFull, ViewKind::kWindow, ViewKind::kRanges, ViewKind::kPerHead,
+                               ViewKind::kNothingCommitted};
+
+/// A case that takes part `number` of every list, so that few cases cover each value.
+AttentionCase MakeCase(uint64_t number, int64_t rows) {
+  Draws draws(number);
+  AttentionCase c;
+  c.seed = number;
+  c.base = kBases[number % std::size(kBases)];
+  c.geometry = {.layers = 2,
+                .kv_heads = static_cast<int>(1 + number / 2 % 2),
+                .head_dim = draws.Pick(kHeadDims),
+                .capacity = c.base + rows + draws.Between(0, 70),
+                .k_type = draws.Pick(kTypes),
+                .v_type = draws.Pick(kTypes)};
+  c.heads = c.geometry.kv_heads * draws.Pick(kGroups);
+  SetTopology(c, draws, kShapes[number % std::size(kShapes)], rows);
+  SetView(c, draws, draws.Pick(kViews));
+  if (draws.Chance(0.3)) c.first_row = draws.Below(rows);
+  SetRows(c, draws);
+  return c;
+}
+
+double Norm(const float* x, int64_t n) {
+  double squares = 0;
+  for (int64_t i = 0; i < n; ++i) squares += double{x[i]} * x[i];
+  return std::sqrt(squares);
+}
+
+/// Largest key of the case.
+double KeyNorm(const AttentionCase& c) {
+  double largest = 0;
+  for (const std::vector<float>* k : {&c.committed_k, &c.k}) {
+    for (size_t i = 0; i < k->size(); i += static_cast<size_t>(c.geometry.head_dim)) {
+      largest = std::max(largest, Norm(&(*k)[i], c.geometry.head_dim));
+    }
+  }
+  return largest * 1.004;  // rounding to bf16 may lengthen it
+}
+
+/// How far a backend may be from the definition, for every element.
+///
+/// With u = 2^-24: a score is off by ds <= |q| |k| / sqrt(D) * ((D + 4) u + [bf16 scores] 2^-8), so a
+/// probability by exp(2 ds) - 1 relative, plus 6e-7 for 2^x and [bf16 values] 2^-8 for rounding it; the sums
+/// over n keys add n u. The element is off by at most that times the mean of |v| under the probabilities,
+/// which the definition gives when it attends to |v|.
+std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
+  constexpr double kUnit = 0x1p-24, kHalf = 0x1p-8;
+  const auto reference = MakeReferenceBackend();
+  AttentionCase sizes = c;
+  for (float& x : sizes.committed_v) x = std::abs(x);
+  for (float& x : sizes.v) x = std::abs(x);
+  const std::vector<float> mean = Attend(*reference, sizes);
+  const int dim = c.geometry.head_dim;
+  const double keys = KeyNorm(c),
+               score_eps = (dim + 4) * kUnit + (bf16 && c.geometry.k_type == DType::kBF16 ? kHalf : 0);
+  const double value_eps = 6e-7 + static_cast<double>(c.base + c.rows() + 16) * kUnit +
+                           (bf16 && c.geometry.v_type == DType::kBF16 ? kHalf : 0);
+  std::vector<double> tolerance(mean.size());
+  for (size_t i = 0; i < mean.size(); ++i) {
+    const size_t head = i / static_cast<size_t>(dim) * static_cast<size_t>(dim);
+    const double q = Norm(&c.q[static_cast<size_t>(c.first_row * c.q_width()) + head], dim);
+    const double score = q * keys / std::sqrt(static_cast<double>(dim)) * score_eps;
+    tolerance[i] = (std::expm1(2 * score) + value_eps) * mean[i] + 1e-30;
+  }
+  return tolerance;
+}
+
+testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& got, bool bf16) {
+  const auto reference = MakeReferenceBackend();
+  const std::vector<float> want = Attend(*reference, c);
+  const std::vector<double> tolerance = Tolerance(c, bf16);
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (std::abs(double{got[i]} - want[i]) <= tolerance[i]) continue;  // a NaN fails
+    return testing::AssertionFailure()
+           << c.Describe() << ": row " << c.first_row + static_cast<int64_t>(i) / c.q_width() << " column "
+           << i % c.q_width() << " is " << got[i] << ", definition " << want[i] << ", tolerance "
+           << tolerance[i];
+  }
+  return testing::AssertionSuccess();
+}
+
+/// Whether rows of type bf16 are multiplied as bf16 on this path.
+bool MultipliesBf16(const Backend& backend) {
+  const std::string path = backend.Describe().numeric_path;
+  return path != "avx2 f32" && path != "avx512 f32";
+}
+
+TEST(Attention, EveryPathAgreesWithTheDefinition) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    CpuOptions team = options;
+    team.threads = 2;
+    const auto backend = MakeCpuBackend(team);
+    for (uint64_t number = 0; number < 140; ++number) {
+      const AttentionCase c = MakeCase(number, kRows[number / 3 % std::size(kRows)]);
+      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+    }
+  });
+}
+
+TEST(Attention, LongChainsAndTreesAgreeWithTheDefinition) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    const auto backend = MakeCpuBackend(options);
+    for (uint64_t number = 500; number < 508; ++number) {
+      AttentionCase c = MakeCase(number, number % 2 == 0 ? 200 : 100);
+      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+    }
+  });
+}
+
+TEST(Attention, RangesReachNoRowOfThePass) {
+  // A view made before a truncation may name positions that are committed no more.
+  ForEachNumericPath([](const CpuOptions& options) {
+    const auto backend = MakeCpuBackend(options);
+    for (const Shape shape : {Shape::kChain, Shape::kStar}) {
+      AttentionCase c = MakeCase(65, 17);
+      Draws draws(9);
+      c.first_row = 0;
+      SetTopology(c, draws, shape, 17);
+      c.ranges = {{{0, 10}, {c.base - 1, c.base + 500}}};
+      c.tail_begin = c.base + 600;
+      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+    }
+  });
+}
+
+TEST(Attention, ExtremeScoresStayFinite) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    const auto backend = MakeCpuBackend(options);
+    for (const DType type : kTypes) {
+      AttentionCase c = MakeCase(16, 16);
+      c.geometry.k_type = c.geometry.v_type = type;
+      c.first_row = 0;
+      for (float& x : c.q) x *= 300;
+      const std::vector<float> got = Attend(*backend, c);
+      for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << c.Describe();
+      // The largest score takes all: f32 agrees to the bit budget even so.
+      if (type != DType::kF32) continue;
+      EXPECT_TRUE(Near(c, got, false));
+    }
+  });
+}
+
+}  // namespace
+}  // namespace longshot
