@@ -1,0 +1,83 @@
+// labels: unit
+// Every drafter in the registry on real decoders of random weights: the text is that of plain decoding, on
+// every numeric path of this machine, with one thread and with two.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "drafters/registry.h"
+#include "kernels/backends.h"
+#include "runtime/engine/engine.h"
+#include "runtime/engine/model_target.h"
+#include "tests/numeric_paths.h"
+#include "verifier/rules.h"
+
+namespace longshot {
+namespace {
+
+constexpr int64_t kTokens = 32;
+/// Longer than two key blocks of the cache and than the window below.
+constexpr int64_t kPrompt = 150;
+
+std::vector<Token> Prompt(int64_t vocab) {
+  std::vector<Token> prompt;
+  for (uint32_t i = 0; i < kPrompt; ++i) {
+    const double u = Uniform({.seed = 3, .index = i, .purpose = DrawPurpose::kTest});
+    prompt.push_back(i > 90 && i < 130 ? prompt[i - 70] : static_cast<Token>(u * static_cast<double>(vocab)));
+  }
+  return prompt;
+}
+
+GenerateResult Generate(const Model& model, std::string_view drafter_name, double temperature) {
+  ModelTarget target(&model, {.max_context = 256, .max_rows = 24});
+  DrafterConfig config;
+  config.type = drafter_name;
+  config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
+  config.copy.min_match = 1;
+  const auto drafter = MakeDrafter(config);
+  const auto rule = MakeVerifier("coupled");
+  const std::vector<Token> prompt = Prompt(model.config().vocab_size);
+  GenerateRequest request;
+  request.prompt = prompt;
+  request.max_tokens = kTokens;
+  request.ignore_eos = true;
+  request.sampling.temperature = temperature;
+  request.seed = 21;
+  request.draft_max_nodes = drafter_name == "none" ? 0 : 12;
+  request.draft_max_depth = drafter_name == "none" ? 0 : 5;
+  request.draft_row_cost = 0.001;
+  return Engine(&target, rule.get(), drafter.get()).Generate(request);
+}
+
+/// Compares every drafter on `model` with plain decoding on `plain_model`.
+void ExpectPlainText(const Model& plain_model, const Model& model) {
+  for (double temperature : {0.0, 0.8}) {
+    const std::vector<Token> expected = Generate(plain_model, "none", temperature).tokens;
+    ASSERT_EQ(std::ssize(expected), kTokens);
+    for (const DrafterEntry& entry : Drafters()) {
+      const GenerateResult drafted = Generate(model, entry.name, temperature);
+      EXPECT_EQ(drafted.tokens, expected) << entry.name << " at temperature " << temperature;
+      EXPECT_EQ(drafted.metrics.num_drafts > 0, entry.name != "none") << entry.name;
+    }
+  }
+}
+
+TEST(ModelConformance, TextIsThatOfPlainDecodingOnEveryNumericPath) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    CpuOptions one = options, two = options;
+    one.threads = 1, two.threads = 2;
+    const auto plain_backend = MakeCpuBackend(one), backend = MakeCpuBackend(two);
+    for (const char* name : {"llama", "qwen3"}) {
+      SCOPED_TRACE(name);
+      const auto file = std::make_shared<const ModelFile>(
+          ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/" + name));
+      const Model plain(plain_backend.get(), file, file->config()),
+          model(backend.get(), file, file->config());
+      ExpectPlainText(plain, model);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace longshot
