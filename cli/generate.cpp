@@ -14,6 +14,7 @@
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/session.h"
+#include "cli/stop_matcher.h"
 #include "core/error.h"
 #include "verifier/rules.h"
 
@@ -94,6 +95,8 @@ int RunGenerate(std::span<const std::string> arguments) {
   // Everything that can be wrong with the request is found before the weights are packed.
   const ResultFile result(results.json);
   const DrafterEntry& entry = FindDrafter(options.drafter.type);
+  ParseTreeShape(options.drafter.tree.shape);
+  StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
   const auto file = OpenModelFile(options.runtime.file.model);
   const Tokenizer tokenizer(file->vocabulary());

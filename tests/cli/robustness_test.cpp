@@ -1,0 +1,142 @@
+// labels: unit
+// What a user can get wrong: each gives one clear line, the right exit status, and leaves nothing behind.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/cli/run_longshot.h"
+
+namespace longshot {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Robustness : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() /
+              ("longshot_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string Write(const std::string& name, const std::string& content) {
+    std::ofstream(folder_ / name, std::ios::binary) << content;
+    return Path(name);
+  }
+  /// One line that begins with "error: " and contains `part`.
+  static void ExpectFailure(const Outcome& outcome, int status, const std::string& part) {
+    EXPECT_EQ(outcome.status, status) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("error: ")) << outcome.err;
+    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err << " lacks " << part;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Robustness, BadCommandsAndFlags) {
+  ExpectFailure(RunLongshot({}), 2, "expected a command");
+  ExpectFailure(RunLongshot({"genrate"}), 2, "unknown command genrate; the nearest known one is generate");
+  ExpectFailure(RunLongshot({"generate", "--spec-typ", "copy"}), 2, "the nearest known one is --spec-type");
+  ExpectFailure(RunLongshot({"generate", "-n"}), 2, "-n needs a value");
+  ExpectFailure(RunLongshot({"generate", "--temp", "hot"}), 2,
+                "--temp: expected a number from 0 to 100, got 'hot'");
+  ExpectFailure(RunLongshot({"generate", "--spec-type", "coppy"}), 2, "copy");
+  ExpectFailure(RunLongshot({"generate", "--stop", ""}), 2, "--stop");
+  ExpectFailure(RunLongshot({"bench", "-d", "0,x"}), 2, "-d: expected numbers of at least 0");
+  ExpectFailure(RunLongshot({"tokenize"}), 2, "either -f FILE or -p TEXT");
+}
+
+TEST_F(Robustness, HelpAndVersion) {
+  for (const char* command : {"generate", "demo", "bench", "perplexity", "inspect", "tokenize"}) {
+    const Outcome outcome = RunLongshot({command, "--help"});
+    EXPECT_EQ(outcome.status, 0) << command << outcome.err;
+    EXPECT_NE(outcome.out.find("--model"), std::string::npos) << command;
+  }
+  const Outcome version = RunLongshot({"--version"});
+  EXPECT_EQ(version.status, 0);
+  for (const char* part : {"longshot 0", "oneDNN", "instruction sets found", "GPU: none"}) {
+    EXPECT_NE(version.out.find(part), std::string::npos) << part;
+  }
+}
+
+TEST_F(Robustness, MissingAndDamagedModels) {
+  ExpectFailure(
+      RunLongshot({"generate", "-p", "x"}, "", folder_.string()), 1,
+      "no model at models/SmolLM2-135M-Instruct.Q4_1.gguf; fetch the default one with `make model`");
+  ExpectFailure(RunLongshot({"inspect", Path("none.gguf")}), 1, "no model at");
+  ExpectFailure(RunLongshot({"inspect", Write("text.gguf", "this is not a model at all")}), 1, "text.gguf");
+  ExpectFailure(RunLongshot({"inspect", Write("empty.gguf", "")}), 1, "empty.gguf");
+  ExpectFailure(RunLongshot({"inspect", folder_.string()}), 1, "config.json");
+}
+
+TEST_F(Robustness, UnwritableResults) {
+  ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", "/dev/full"}), 1,
+                "cannot write /dev/full: No space left on device");
+  ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", Path("none/x.json")}), 1,
+                "No such file or directory");
+  ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", folder_.string()}), 1, "Is a directory");
+  ExpectFailure(RunLongshot({"--version"}, "/dev/full"), 1,
+                "cannot write to standard output: No space left on device");
+  EXPECT_TRUE(fs::is_empty(folder_));
+  EXPECT_TRUE(fs::is_character_file("/dev/full"));
+}
+
+class WithModel : public Robustness {
+ protected:
+  void SetUp() override {
+    Robustness::SetUp();
+    if (!HasModel()) GTEST_SKIP() << "no default model: make model";
+  }
+  static Outcome Generate(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"generate", "-m", kModel});
+    return RunLongshot(std::move(arguments));
+  }
+};
+
+TEST_F(WithModel, TruncatedModel) {
+  std::string bytes(2 << 20, '\0');
+  std::ifstream(kModel, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const std::string path = Write("cut.gguf", bytes);
+  ExpectFailure(RunLongshot({"generate", "-m", path, "-p", "x"}), 1, "truncated");
+}
+
+TEST_F(WithModel, Documents) {
+  ExpectFailure(Generate({"-p", "x", "--doc", Write("empty", " \n")}), 1, "empty document");
+  ExpectFailure(Generate({"-p", "x", "--doc", Write("binary", std::string("a\0b", 3))}), 1, "binary file");
+  ExpectFailure(Generate({"-p", "x", "--doc", Path("none")}), 1, "No such file or directory");
+  ExpectFailure(Generate({}), 2, "nothing to answer");
+}
+
+TEST_F(WithModel, ContextsThatDoNotFit) {
+  std::string text;
+  for (int i = 0; i < 4000; ++i) text += "word " + std::to_string(i) + "\n";
+  const std::string path = Write("long.txt", text);
+  ExpectFailure(Generate({"-p", "x", "--doc", path}), 1, "but the context holds 8192: shorten the document");
+  ExpectFailure(Generate({"-p", "x", "-c", "9000"}), 1, "-c 9000: the model's context is 8192 tokens");
+  ExpectFailure(Generate({"-p", "x", "-c", "100", "-n", "200"}), 1, "raise -c to at least");
+  ExpectFailure(Generate({"-p", "x", "--rope-scale", "2"}), 2, "need --rope-scaling");
+  ExpectFailure(RunLongshot({"bench", "-m", kModel, "-d", "8100"}), 1, "the model's context is 8192 tokens");
+}
+
+TEST_F(WithModel, WhatThisBuildDoesNotDo) {
+  ExpectFailure(Generate({"-p", "x", "-ngl", "5", "-s", "1"}), 1, "this build has no GPU backend");
+  ExpectFailure(Generate({"-p", "x", "--chat-template", "vicuna"}), 2, "chatml");
+}
+
+TEST_F(WithModel, TokenizesAndInspects) {
+  const Outcome ids = RunLongshot({"tokenize", "-m", kModel, "-p", "hello world 123\n", "--ids"});
+  EXPECT_EQ(ids.out, "28120 905 216 33 34 35 198\n");
+  const Outcome inspect = RunLongshot({"inspect", kModel, "-c", "4096", "--json", Path("i.json")});
+  EXPECT_EQ(inspect.status, 0) << inspect.err;
+  EXPECT_NE(inspect.out.find("architecture: llama"), std::string::npos);
+  EXPECT_TRUE(fs::exists(Path("i.json")));
+  EXPECT_FALSE(fs::exists(Path("i.json.part")));
+}
+
+}  // namespace
+}  // namespace longshot
