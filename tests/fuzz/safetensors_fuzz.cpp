@@ -98,6 +98,16 @@ std::string MutateJson(const std::string& json, Mutation& m) {
   }
 }
 
+/// A shard's name gets a folder in front.
+std::string MovePath(const std::string& index, Mutation& m) {
+  static constexpr std::string_view kFolders[] = {"/", "../", "a/", "./", "..\\\\", "c:"};
+  const size_t end = index.find(".safetensors", m.Below(index.size() + 1));
+  const size_t quote = end == index.npos ? end : index.rfind('"', end);
+  if (quote == index.npos) return index;
+  return index.substr(0, quote + 1) + std::string(kFolders[m.Below(std::size(kFolders))]) +
+         index.substr(quote + 1);
+}
+
 std::string MutateSafetensors(const std::string& file, Mutation& m) {
   uint64_t length = 0;
   if (file.size() < sizeof length) return SafetensorsWriter::Build("{}", "");
@@ -132,7 +142,9 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   Mutation m(seed);
   if (size == 0 || m.OneIn(10)) return LLVMFuzzerMutate(data, size, max_size);
   const std::string file(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const bool binary = data[0] % kKinds == kSafetensors;
-  const std::string mutated = binary ? MutateSafetensors(file, m) : MutateJson(file, m);
+  const auto kind = static_cast<FileKind>(data[0] % kKinds);
+  const std::string mutated = kind == kSafetensors           ? MutateSafetensors(file, m)
+                              : kind == kIndex && m.OneIn(3) ? MovePath(file, m)
+                                                             : MutateJson(file, m);
   return StoreInput(static_cast<char>(data[0]) + mutated, data, max_size);
 }
