@@ -59,7 +59,7 @@ NodeId RejectionRule::Step(const TokenTree& tree, NodeId node, const Distributio
       CHECK(weight > 0, "token {} was drawn from a law that excludes it", token);
       const double chance = here * untried / (mass * weight);
       if (random.Bernoulli(child, index, std::min(1.0, chance))) return child;
-      Subtract(law, *draft, mass, untried, replacement);
+      Subtract(law, *draft, mass / untried);
     }
     tried_.push_back(token);
     mass = Sum(residual_);
@@ -72,12 +72,10 @@ NodeId RejectionRule::Step(const TokenTree& tree, NodeId node, const Distributio
   return -1;
 }
 
-void RejectionRule::Subtract(const Distribution& law, const DraftLaw& draft, double mass, double untried,
-                             bool replacement) const {
+void RejectionRule::Subtract(const Distribution& law, const DraftLaw& draft, double scale) const {
   for (size_t i = 0; i < draft.ids.size(); ++i) {
-    if (!replacement && Tried(draft.ids[i])) continue;
     const int64_t at = IndexOf(law, draft.ids[i]);
-    if (at >= 0) residual_[at] = std::max(0.0, residual_[at] - mass * draft.probabilities[i] / untried);
+    if (at >= 0) residual_[at] = std::max(0.0, residual_[at] - scale * draft.probabilities[i]);
   }
 }
 

@@ -30,9 +30,9 @@ class RejectionRule final : public Verifier {
   /// Tries the children of `node`. Returns the accepted one, or -1 with the residual's draw in `next`.
   NodeId Step(const TokenTree& tree, NodeId node, const Distribution& law, RandomSource& random,
               Token& next) const;
-  /// R = max(R - mass * Q, 0), Q = draft law over untried tokens, of which `untried` is the weight.
-  void Subtract(const Distribution& law, const DraftLaw& draft, double mass, double untried,
-                bool replacement) const;
+  /// R = max(R - scale * draft weights, 0). Tokens tried before have no residual left, so they need no
+  /// exception.
+  void Subtract(const Distribution& law, const DraftLaw& draft, double scale) const;
   bool Tried(Token token) const;
 
   mutable std::vector<double> residual_;  ///< parallel to the target law's ids
