@@ -3,7 +3,7 @@
 .PHONY: build packages model demo test test-long asan tsan fuzz clean
 
 # The document of the demo: this repository's own words.
-DEMO_DOC ?= README.md core runtime/kv runtime/spec
+DEMO_DOC ?= README.md runtime/spec runtime/kv core
 
 build:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \
@@ -42,4 +42,4 @@ fuzz:
 	tests/fuzz/run_short.sh --long
 
 clean:
-	rm -rf build build-debug build-asan build-tsan
+	rm -rf build build-debug build-asan build-tsan build-fuzz

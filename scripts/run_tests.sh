@@ -73,9 +73,7 @@ only='-LE gpu|slow'
 build release release all && check release build ${only}
 build "ASan + UBSan" asan tests_unit && check "ASan + UBSan" build-asan -L unit ${only}
 build TSan tsan tests_threads && check TSan build-tsan -L threads ${only}
-for fuzz in tests/fuzz/run_short.sh; do
-  script "fuzzing" sh "$fuzz" ${long:+--long}
-done
+script fuzzing tests/fuzz/run_short.sh ${long:+--long}
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -1,0 +1,56 @@
+#include "cli/demo_table.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/report.h"
+
+namespace longshot {
+namespace {
+
+DemoRun Timed(double decode_ms, double total_ms, bool looping = false, bool identical = true) {
+  DemoRun run;
+  run.tokens = 100;
+  run.decode_ms = decode_ms;
+  run.total_ms = total_ms;
+  run.looping = looping;
+  run.identical = identical;
+  return run;
+}
+
+TEST(DemoTable, MediansOfPairsLeaveLoopsOut) {
+  const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000), Timed(1000, 3000)}};
+  const DemoCell fast{"t", "copy", {Timed(500, 2000), Timed(100, 1000, true), Timed(250, 1500)}};
+  const DemoLine line = MakeDemoLine(fast, plain);
+  EXPECT_EQ(line.tokens, 300);
+  EXPECT_DOUBLE_EQ(line.decode_speedup, 3.0) << "median of 2 and 4; the looping 10 is left out";
+  EXPECT_DOUBLE_EQ(line.latency_speedup, 1.75);
+  EXPECT_DOUBLE_EQ(line.tokens_per_second, 300);
+  EXPECT_EQ(line.looping_runs, 1);
+  EXPECT_FALSE(line.proposed);
+}
+
+TEST(DemoTable, AllLoopingIsShownAndFlagged) {
+  const DemoCell plain{"t", "none", {Timed(1000, 3000, true)}};
+  const DemoLine line = MakeDemoLine({"t", "copy", {Timed(500, 2000, true)}}, plain);
+  EXPECT_DOUBLE_EQ(line.decode_speedup, 2.0);
+  EXPECT_NE(FormatDemoTable(std::vector{line}).find("1 of 1"), std::string::npos);
+}
+
+TEST(DemoTable, OneDifferenceIsTold) {
+  const DemoCell plain{"t", "none", {Timed(1, 1), Timed(1, 1)}};
+  const DemoLine line = MakeDemoLine({"t", "copy", {Timed(1, 1), Timed(1, 1, false, false)}}, plain);
+  EXPECT_FALSE(line.identical);
+  EXPECT_NE(FormatDemoTable(std::vector{line}).find("| NO "), std::string::npos);
+}
+
+TEST(Report, AcceptanceLineIsLlamaCpps) {
+  GenerationMetrics metrics;
+  metrics.num_drafts = 87;
+  metrics.num_draft_tokens = 259;
+  metrics.num_accepted_tokens = 167;
+  EXPECT_EQ(AcceptanceLine(metrics),
+            "draft acceptance = 0.64479 (  167 accepted /   259 generated), mean len =  2.92");
+}
+
+}  // namespace
+}  // namespace longshot

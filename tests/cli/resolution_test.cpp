@@ -1,0 +1,127 @@
+// What is decided before the work begins: context, its extension, the cap of a proposal, the place of the
+// report.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "cli/draft_plan.h"
+#include "cli/memory_table.h"
+#include "cli/output.h"
+#include "cli/session.h"
+#include "core/error.h"
+#include "core/mapped_file.h"
+
+namespace longshot {
+namespace {
+
+std::string MessageOf(auto&& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+ModelConfig Config() {
+  ModelConfig config;
+  config.context = 8192;
+  return config;
+}
+
+TEST(Context, IsWhatTheRequestNeedsOrWhatWasAsked) {
+  EXPECT_EQ(ResolveContext(Config(), 0, 100, 150), 150);
+  EXPECT_EQ(ResolveContext(Config(), 0, 100, -1), 8192);
+  EXPECT_EQ(ResolveContext(Config(), 4096, 100, 150), 4096);
+  EXPECT_EQ(ResolveContext(Config(), 0, 8191, -1), 8192);
+}
+
+TEST(Context, OverflowNamesTheCure) {
+  EXPECT_EQ(
+      MessageOf([] { ResolveContext(Config(), 0, 9000, 9100); }),
+      "the request needs 9100 tokens (9000 of prompt), but the context holds 8192: shorten the document or "
+      "-n, or extend the context with --rope-scaling yarn -c 9100");
+  EXPECT_EQ(
+      MessageOf([] { ResolveContext(Config(), 1000, 1000, -1); }),
+      "the request needs 1001 tokens (1000 of prompt), but the context holds 1000: raise -c to at least "
+      "1001");
+  EXPECT_EQ(
+      MessageOf([] { ResolveContext(Config(), 9000, 10, 20); }),
+      "-c 9000: the model's context is 8192 tokens; ask for less, or extend it with --rope-scaling yarn");
+}
+
+TEST(Context, RopeScalingExtendsIt) {
+  RuntimeOptions options;
+  options.rope_scaling = "yarn";
+  const ModelConfig by_length = ExtendContext(Config(), options, 16384);
+  EXPECT_EQ(by_length.context, 16384);
+  EXPECT_EQ(by_length.rope.scaling, RopeScaling::kYarn);
+  EXPECT_EQ(by_length.rope.factor, 2.0f);
+  EXPECT_EQ(by_length.rope.original_context, 8192);
+  options.rope_scale = 4;
+  EXPECT_EQ(ExtendContext(Config(), options, 0).context, 32768);
+  options.rope_scale = 0;
+  EXPECT_NE(MessageOf([&] { ExtendContext(Config(), options, 0); }).find("give --ctx-size or --rope-scale"),
+            std::string::npos);
+}
+
+PassTimer LinearTimer(double first_ms, double row_ms) {
+  PassTimer timer;
+  timer.verification_ms = [=](int rows) { return first_ms + row_ms * (rows - 1); };
+  timer.draft_ms = [=] { return first_ms / 2; };
+  timer.max_rows = 64;
+  return timer;
+}
+
+TEST(DraftPlan, PlainDecodingMeasuresNothing) {
+  DrafterConfig config;
+  config.type = "none";
+  PassTimer timer = LinearTimer(1, 1);
+  timer.verification_ms = [](int) -> double { throw Error(ErrorCode::kIo, "measured"); };
+  EXPECT_EQ(ResolveDraft(config, timer).limits, (DraftLimits{0, 0}));
+}
+
+TEST(DraftPlan, CapFollowsTheCostAndIsStored) {
+  DrafterConfig cheap, dear;
+  EXPECT_GT(ResolveDraft(cheap, LinearTimer(10, 0.01)).limits.max_nodes, 8);
+  EXPECT_EQ(ResolveDraft(dear, LinearTimer(10, 20)).limits.max_nodes, 1) << "at least 1";
+  EXPECT_EQ(dear.proposal.n_max, 1);
+}
+
+TEST(DraftPlan, ExplicitLimitsOverrideTheCap) {
+  DrafterConfig count, shape, window;
+  count.proposal.n_max = 12;
+  EXPECT_EQ(ResolveDraft(count, LinearTimer(10, 20)).limits, (DraftLimits{12, 12}));
+  shape.tree.shape = "4,8,8";
+  EXPECT_EQ(ResolveDraft(shape, LinearTimer(10, 20)).limits, (DraftLimits{20, 3}));
+  window.type = "window";
+  ResolveDraft(window, LinearTimer(10, 1));
+  EXPECT_DOUBLE_EQ(window.window.draft_cost, 0.5);
+  count.proposal.n_max = 64;
+  EXPECT_NE(MessageOf([&] { ResolveDraft(count, LinearTimer(1, 1)); }).find("one pass verifies at most 63"),
+            std::string::npos);
+}
+
+TEST(MemoryTable, RefusesWhatDoesNotFit) {
+  const MemoryTable table{
+      .weights = 300'000'000, .target_kv = 189'000'000, .draft = 0, .scratch = 11'000'000};
+  EXPECT_EQ(table.Line(),
+            "memory: weights 300.0 MB, target KV 189.0 MB, draft 0.0 MB, scratch 11.0 MB, total 500.0 MB");
+  EXPECT_EQ(MessageOf([&] { table.Require(500'000'000); }), "no error");
+  EXPECT_NE(MessageOf([&] { table.Require(499'999'999); }).find("the run needs 500.0 MB"), std::string::npos);
+}
+
+TEST(ResultFile, LeavesNothingUntilItIsWritten) {
+  const std::string path = testing::TempDir() + "/result_file_test.json";
+  std::filesystem::remove(path);
+  const ResultFile file(path);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
+  file.Write("{}\n");
+  EXPECT_EQ(ReadFile(path), "{}\n");
+  std::filesystem::remove(path);
+  EXPECT_FALSE(ResultFile("").wanted());
+}
+
+}  // namespace
+}  // namespace longshot
