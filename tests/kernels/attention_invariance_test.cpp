@@ -10,7 +10,7 @@
 namespace longshot {
 namespace {
 
-constexpr int64_t kBases[] = {0, 1, 60, 63, 64, 65, 127, 500, 511, 512, 513, 1000};
+constexpr int64_t kBases[] = {0, 1, 60, 63, 64, 65, 127, 500, 511, 512, 513, 1000, 1090};
 constexpr int kHeadDims[] = {8, 32, 64, 80};
 constexpr int kGroups[] = {1, 3, 4, 7};
 constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kBF16};
@@ -118,6 +118,26 @@ TEST(AttentionInvariance, PartsOfAPassAreThePass) {
         ASSERT_TRUE(
             SameBits(std::span(whole).subspan(static_cast<size_t>(first * c.q_width())), Attend(*backend, c)))
             << c.Describe();
+      }
+    }
+  });
+}
+
+TEST(AttentionInvariance, APassMayEndAtAnyPlaceOfABlock) {
+  // Many rows are attended unit by unit, one row chunk by chunk of the context: both meet the border at 512.
+  ForEachNumericPath([](const CpuOptions& options) {
+    const auto backend = MakeCpuBackend(options);
+    for (uint64_t number = 0; number < 20; ++number) {
+      AttentionCase c = MakeCase(number, Shape::kChain, 40);
+      Draws draws(number);
+      c.base = 462 + static_cast<int64_t>(number);
+      c.geometry.head_dim = 8, c.geometry.capacity = c.base + 40, c.heads = 2 * 7;
+      c.ranges = {{}}, c.tail_begin = 0;
+      SetRows(c, draws);
+      const std::vector<float> all = Attend(*backend, c);
+      for (const int64_t row : {8, 26, 39}) {
+        ASSERT_TRUE(SameBits(Row(all, row, c.q_width()), PlainDecoding(*backend, c, row)))
+            << c.Describe() << ": row " << row;
       }
     }
   });
