@@ -141,7 +141,7 @@ inline void RoundProbabilities(int n, BlockScratch& scratch) {
 }
 
 KernelSet F32Kernels() {
-  KernelSet set{NormF32, NormBf16, ToF16, FromF16, SwiGlu, Rotate, Softmax, {}, {}, {}};
+  KernelSet set{NormF32, NormBf16, SwiGlu, Rotate, Softmax, {}, {}, {}};
   set.f32 = {ScoreInF32<F32Format>, AccumulateInF32<F32Format>, false};
   set.f16 = {ScoreInF32<F16Format>, AccumulateInF32<F16Format>, false};
   set.bf16 = {ScoreInF32<Bf16Format>, AccumulateInF32<Bf16Format>, false};

@@ -45,8 +45,6 @@ struct KernelSet {
   /// y = x / sqrt(mean(x^2) + eps) * weight; weight nullptr: y = x.
   void (*norm_f32)(const float* x, const float* weight, int64_t n, float eps, float* y);
   void (*norm_bf16)(const float* x, const float* weight, int64_t n, float eps, uint16_t* y);
-  void (*to_f16)(const float* x, int64_t n, uint16_t* y);
-  void (*from_f16)(const uint16_t* x, int64_t n, float* y);
   /// y[i] = silu(x[2i]) * x[2i + 1].
   void (*swiglu)(const float* x, int64_t n, float* y);
   /// Rotates (x[i], x[i + pairs]) by table = [cos, sin].

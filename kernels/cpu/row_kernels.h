@@ -62,23 +62,6 @@ void NormBf16(const float* x, const float* weight, int64_t n, float eps, uint16_
   });
 }
 
-void ToF16(const float* x, int64_t n, uint16_t* y) {
-  ForVectors(x, n, [&](int64_t i, F32x16 v, int64_t lanes) {
-    uint16_t padded[16];
-    StoreF16(v, padded);
-    std::memcpy(y + i, padded, static_cast<size_t>(lanes) * 2);
-  });
-}
-
-void FromF16(const uint16_t* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; i += 16) {
-    const int64_t lanes = n - i < 16 ? n - i : 16;
-    uint16_t padded[16] = {};
-    std::memcpy(padded, x + i, static_cast<size_t>(lanes) * 2);
-    StorePart(F32x16::LoadF16(padded), y + i, lanes);
-  }
-}
-
 void SwiGlu(const float* x, int64_t n, float* y) {
   for (int64_t i = 0; i < n; i += 16) {
     const int64_t lanes = n - i < 16 ? n - i : 16;
