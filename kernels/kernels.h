@@ -151,7 +151,8 @@ class Backend {
                          double magnitude, MatrixView table) = 0;
   /// Rotates, in place, pairs (i, i + pairs) of every head of x [T, heads * D]; dims beyond 2 * pairs stay.
   virtual void Rope(MatrixView x, int heads, MatrixView table) = 0;
-  /// The `k` largest of each row, best first, ties to the lower id. ids: [rows, k], host memory after Synchronize.
+  /// The `k` (1 to 64) largest of each row, best first, ties to the lower id; kNoToken where fewer are above -inf.
+  /// ids: [rows, k], host memory after Synchronize.
   virtual void TopK(MatrixView x, int k, std::span<Token> ids) = 0;
 
   // KV rows.

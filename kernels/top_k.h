@@ -1,21 +1,40 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/types.h"
 
 namespace longshot {
 
-/// The ids.size() largest of `values`, best first, ties to the lower id. REQUIRES: ids.size() <= values.size(), no NaN.
-inline void TopKIds(std::span<const float> values, std::span<Token> ids) {
-  const size_t k = ids.size();
-  size_t held = 0;
-  for (size_t i = 0; i < values.size() && k > 0; ++i) {
-    if (held == k && !(values[i] > values[ids[k - 1]])) continue;
-    size_t place = held < k ? held++ : k - 1;
-    for (; place > 0 && values[i] > values[ids[place - 1]]; --place) ids[place] = ids[place - 1];
-    ids[place] = static_cast<Token>(i);
-  }
+/// A token with its logit.
+struct Candidate {
+  float logit = 0;
+  Token id = kNoToken;
+};
+
+/// True when `a` stands before `b`: larger logit first, ties to the lower id.
+inline bool Better(const Candidate& a, const Candidate& b) {
+  return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 }
+
+/// The `k` best tokens of a row, best first, ties to the lower id; -inf is never among them, so fewer may
+/// come back. logits: [V]. k <= 0 or k >= V: every finite token. Cost: one scan of V for small k, a sort
+/// otherwise. REQUIRES: no NaN, no +inf.
+void SelectTop(std::span<const float> logits, int64_t k, std::vector<Candidate>& best);
+
+/// Every token above -inf, by ascending id. REQUIRES: no NaN, no +inf.
+void SelectFinite(std::span<const float> logits, std::vector<Candidate>& all);
+
+/// Most ids that `TopKIds` gives per row.
+inline constexpr int64_t kMaxTopKIds = 64;
+
+/// Writes the ids.size() best tokens of a row, best first, ties to the lower id; kNoToken where fewer are
+/// above -inf. logits: [V]. Allocates nothing. REQUIRES: 1 <= ids.size() <= kMaxTopKIds; no NaN, no +inf.
+void TopKIds(std::span<const float> logits, std::span<Token> ids);
+
+/// The best token of a row, ties to the lowest id. REQUIRES: some logit above -inf, no NaN, no +inf.
+Token ArgmaxId(std::span<const float> logits);
 
 }  // namespace longshot

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "runtime/spec/top_k.h"
+#include "kernels/top_k.h"
 
 namespace longshot {
 namespace {

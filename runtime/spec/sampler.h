@@ -6,7 +6,7 @@
 
 #include "core/types.h"
 #include "runtime/config/field.h"
-#include "runtime/spec/top_k.h"
+#include "kernels/top_k.h"
 
 namespace longshot {
 

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "runtime/spec/target.h"
-#include "runtime/spec/top_k.h"
+#include "kernels/top_k.h"
 
 namespace longshot {
 

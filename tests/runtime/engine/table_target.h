@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "runtime/spec/target.h"
-#include "runtime/spec/top_k.h"
+#include "kernels/top_k.h"
 #include "tests/runtime/engine/law_table.h"
 
 namespace longshot {

@@ -1,4 +1,4 @@
-#include "runtime/spec/top_k.h"
+#include "kernels/top_k.h"
 
 #include <algorithm>
 #include <array>
