@@ -145,8 +145,9 @@ TEST(CheckpointConfigHostile, TypesRangesAndNesting) {
   EXPECT_EQ(ParseError({{"tie_word_embeddings", 1}}),
             "config.json: tie_word_embeddings is 1, expected true or false");
   EXPECT_EQ(ErrorText([] { CheckpointModelConfig("[]", true); }), "config.json is array, expected an object");
-  EXPECT_EQ(ErrorText([] { CheckpointModelConfig("{\"a\":" + std::string(200000, '['), true); }),
-            "config.json is nested deeper than 64 levels");
+  EXPECT_EQ(
+      ErrorText([] { CheckpointModelConfig(fmt::format("{{\"a\":{}", std::string(200000, '[')), true); }),
+      "config.json is nested deeper than 64 levels");
 }
 
 TEST(CanonicalTensorName, MapsTheFamiliesNames) {

@@ -15,7 +15,7 @@ std::string ErrorOf(const std::string& file) {
 
 /// One tensor "t" with the given fields and 16 data bytes.
 std::string HeaderError(const std::string& fields) {
-  return ErrorOf(SafetensorsWriter::Build("{\"t\":{" + fields + "}}", std::string(16, 'x')));
+  return ErrorOf(SafetensorsWriter::Build(fmt::format(R"({{"t":{{{}}}}})", fields), std::string(16, 'x')));
 }
 
 TEST(Safetensors, ReadsTensorsInTheOrderOfTheirData) {
@@ -42,7 +42,7 @@ TEST(Safetensors, PaddingIsSpacesOnly) {
   const std::string wrong = "safetensors header is not a JSON object padded with spaces";
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(writer.Header() + "   ", writer.Data())), "no error");
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(writer.Header() + "\n", writer.Data())), wrong);
-  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(" " + writer.Header(), writer.Data())), wrong);
+  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(fmt::format(" {}", writer.Header()), writer.Data())), wrong);
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("", "")), wrong);
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("[]", "")), wrong);
 }
@@ -108,7 +108,7 @@ TEST(SafetensorsHostile, SizesAndTypes) {
 
 TEST(SafetensorsHostile, DuplicatesAndUnknownFields) {
   const std::string tensor = R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})";
-  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(R"({"t":)" + tensor + R"(,"t":)" + tensor + "}", "1234")),
+  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(fmt::format(R"({{"t":{0},"t":{0}}})", tensor), "1234")),
             "safetensors header has t twice: damaged or hostile file");
   EXPECT_EQ(HeaderError(R"("dtype":"F32","dtype":"F32","shape":[4],"data_offsets":[0,16])"),
             "safetensors tensor t has twice the field dtype");
@@ -129,7 +129,7 @@ TEST(SafetensorsHostile, DuplicatesAndUnknownFields) {
 
 // Class: recursion. Nesting is refused where it begins.
 TEST(SafetensorsHostile, DeepNesting) {
-  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("{\"t\":" + std::string(1000000, '[') + "}", "")),
+  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(fmt::format("{{\"t\":{}}}", std::string(1000000, '[')), "")),
             "safetensors header has an array where it does not belong, in entry t");
 }
 
@@ -146,8 +146,8 @@ TEST(ShardIndex, ReadsTheMap) {
 TEST(ShardIndexHostile, NamesThatLeaveTheFolder) {
   for (const char* name : {"../m.safetensors", "/m.safetensors", "a/m.safetensors", "..\\\\m.safetensors",
                            "m.bin", ".safetensors", "c:m.safetensors", "m\\u0000.safetensors", ""}) {
-    const std::string error = ErrorText(
-        [&] { ParseShardIndex("{\"weight_map\":{\"a\":\"" + std::string(name) + "\"}}", "index"); });
+    const std::string error =
+        ErrorText([&] { ParseShardIndex(fmt::format(R"({{"weight_map":{{"a":"{}"}}}})", name), "index"); });
     EXPECT_TRUE(error.starts_with("index: shard ") &&
                 error.ends_with(" of tensor a is not the plain name of a .safetensors file"))
         << name << ": " << error;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -30,11 +32,9 @@ class SafetensorsWriter {
     std::string json = "{\"__metadata__\":{\"format\":\"pt\"}";
     uint64_t begin = 0;
     for (const Tensor& tensor : tensors) {
-      std::string shape;
-      for (const uint64_t dim : tensor.shape) shape += (shape.empty() ? "" : ",") + std::to_string(dim);
       const uint64_t end = begin + tensor.data.size();
-      json += ",\"" + tensor.name + "\":{\"dtype\":\"" + tensor.dtype + "\",\"shape\":[" + shape +
-              "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+      json += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.name,
+                          tensor.dtype, fmt::join(tensor.shape, ","), begin, end);
       begin = end;
     }
     return json + "}";
