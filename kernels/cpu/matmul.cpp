@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kChunkBytes = 512 << 10;
 /// Chunks a matrix has at least, so that a small team shares it evenly.
 constexpr int64_t kMinChunks = 4;
+/// Outputs to which the library pads a packed matrix: chunks of other sizes would hold and read zeros.
+constexpr int64_t kLibraryColumns = 64;
 
 dnnl::memory::data_type DataType(WeightType type) {
   return type == WeightType::kBF16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
@@ -68,7 +70,8 @@ CpuMatmul::~CpuMatmul() = default;
 int64_t CpuMatmul::ChunkOutputs(int64_t outputs, int64_t inputs) const {
   const int64_t bytes = CheckedProduct({outputs, inputs, ElementBytes()}, "weights");
   const int64_t chunks = RoundUp(std::max(CeilDiv(bytes, kChunkBytes), kMinChunks), kMinChunks);
-  return std::min(RoundUp(CeilDiv(outputs, chunks), 16), outputs);
+  const int64_t nearest = (outputs / chunks + kLibraryColumns / 2) / kLibraryColumns * kLibraryColumns;
+  return std::min(std::max(nearest, kLibraryColumns), outputs);
 }
 
 dnnl::matmul::primitive_desc CpuMatmul::TileProduct(int64_t outputs, int64_t inputs) const {
