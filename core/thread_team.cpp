@@ -1,5 +1,7 @@
 #include "core/thread_team.h"
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace longshot {
@@ -31,13 +33,25 @@ void ThreadTeam::RunErased(Call call, void* work) {
   running_.store(size_ - 1, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
-  call(work, 0);
+  RunWorker(0);
   for (int spin = 0; running_.load(std::memory_order_acquire) != 0; ++spin) {
     if (spin < kSpins) {
       Pause();
     } else {
       std::this_thread::yield();
     }
+  }
+  if (failed_.load(std::memory_order_relaxed)) {
+    failed_.store(false, std::memory_order_relaxed);
+    std::rethrow_exception(std::exchange(failure_, nullptr));
+  }
+}
+
+void ThreadTeam::RunWorker(int worker) noexcept {
+  try {
+    call_(work_, worker);
+  } catch (...) {
+    if (!failed_.exchange(true, std::memory_order_relaxed)) failure_ = std::current_exception();
   }
 }
 
@@ -53,7 +67,7 @@ void ThreadTeam::WorkerLoop(int worker) {
     }
     ++seen;
     if (stop_.load(std::memory_order_relaxed)) return;
-    call_(work_, worker);
+    RunWorker(worker);
     running_.fetch_sub(1, std::memory_order_release);
   }
 }

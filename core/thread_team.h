@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -21,8 +22,8 @@ class ThreadTeam {
 
   int size() const { return size_; }
 
-  /// Runs `work(worker)` for worker 0..size-1 and returns when all are done. `work` may not throw or nest.
-  /// Allocates nothing.
+  /// Runs `work(worker)` for worker 0..size-1 and returns when all are done. `work` may not nest. What a
+  /// worker throws is thrown here once all are done, the first of several. Allocates nothing.
   template <class Work>
   void Run(Work&& work) {
     if (size_ == 1) {
@@ -47,11 +48,14 @@ class ThreadTeam {
  private:
   using Call = void (*)(void*, int);
   void RunErased(Call call, void* work);
+  void RunWorker(int worker) noexcept;
   void WorkerLoop(int worker);
 
   const int size_;
   Call call_ = nullptr;
   void* work_ = nullptr;
+  std::exception_ptr failure_;  ///< written by the worker that set `failed_`
+  std::atomic<bool> failed_{false};
   alignas(64) std::atomic<uint32_t> generation_{0};
   alignas(64) std::atomic<int> running_{0};
   std::atomic<bool> stop_{false};

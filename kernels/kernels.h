@@ -15,6 +15,11 @@
 /// stream: results may be read on the host after `Synchronize`.
 namespace longshot {
 
+/// Widest head and most query heads per KV head that attention takes on any backend; models beyond are refused
+/// when they are opened.
+inline constexpr int kMaxHeadDim = 512;
+inline constexpr int kMaxHeadGroup = 64;
+
 /// Backend memory, freed with the object.
 class Buffer {
  public:

@@ -13,6 +13,13 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 /// Above this, shifting a sorted list costs more than sorting all candidates.
 constexpr int64_t kMaxSortedInsertion = 256;
 
+/// Weights are checked when they are packed, but finite ones can still overflow inside the model.
+void RequireFinite(Candidate candidate) {
+  if (candidate.logit < kInfinity) [[likely]] return;
+  Throw(ErrorCode::kFormat, "logit of token {} is {}: the model's weights overflow; its file is damaged", candidate.id,
+        candidate.logit);
+}
+
 /// The best `best.size()` candidates seen so far, sorted. Rows are scanned in ascending id, so a candidate
 /// that only equals the worst one loses, which is the tie rule.
 class SortedBest {
@@ -24,7 +31,7 @@ class SortedBest {
   float threshold() const { return threshold_; }
 
   void Insert(Candidate candidate) {
-    CHECK(candidate.logit < kInfinity, "logit of token {} is {}", candidate.id, candidate.logit);
+    RequireFinite(candidate);
     const int64_t capacity = static_cast<int64_t>(best_.size());
     int64_t at = count_ < capacity ? count_++ : capacity - 1;
     for (; at > 0 && best_[at - 1].logit < candidate.logit; --at) best_[at] = best_[at - 1];
@@ -80,8 +87,8 @@ void SelectFinite(std::span<const float> logits, std::vector<Candidate>& all) {
   all.clear();
   for (size_t i = 0; i < logits.size(); ++i) {
     if (logits[i] == -kInfinity) continue;
-    CHECK(logits[i] < kInfinity, "logit of token {} is {}", i, logits[i]);
     all.push_back({logits[i], static_cast<Token>(i)});
+    RequireFinite(all.back());
   }
 }
 

@@ -252,7 +252,9 @@ void CpuAttention::MergePartials(const Plan& plan, int64_t row, int head) const 
 void CpuAttention::Run(const AttentionArgs& args) {
   const auto& kv = static_cast<const CpuKv&>(*args.kv);
   const KvGeometry& geometry = kv.geometry();
-  CHECK(args.heads % geometry.kv_heads == 0 && args.heads / geometry.kv_heads <= kMaxQueryRows && kv.dim() <= 512);
+  static_assert(kMaxHeadGroup <= kMaxQueryRows);
+  CHECK(args.heads % geometry.kv_heads == 0 && args.heads / geometry.kv_heads <= kMaxHeadGroup);
+  CHECK(kv.dim() <= kMaxHeadDim);
   const RowTopology& topology = args.topology;
   const int group = args.heads / geometry.kv_heads;
   // In a chain, slots are positions: blocks that the pass has filled can be read in place too.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "core/checked.h"
 #include "kernels/backends.h"
@@ -43,20 +44,31 @@ const KernelSet& ChooseKernels(CpuIsa isa, WeightType weights) {
   return Avx2Kernels();
 }
 
-/// Holds oneDNN to the instruction set in force. It listens once per process, before its first use.
+std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
+
+/// Holds oneDNN to the instruction set in force. The library listens once per process, before its first use, so what
+/// it was told first is remembered for the process: the one static of this folder.
 void LimitLibrary(CpuIsa isa, const CpuFeatures& features) {
   const dnnl::cpu_isa limit = isa == CpuIsa::kAvx2      ? dnnl::cpu_isa::avx2
                               : isa == CpuIsa::kAmx     ? dnnl::cpu_isa::all
                               : features.avx512_bf16    ? dnnl::cpu_isa::avx512_core_bf16
                                                         : dnnl::cpu_isa::avx512_core;
-  static const CpuIsa first = isa;
-  if (first != isa) {
+  static std::optional<CpuIsa> told;
+  if (!told) {
+    // `all` is the library's own default, and it refuses to be told so once it has been used.
+    const auto status = isa == CpuIsa::kAmx ? dnnl_success
+                                            : dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(limit));
+    if (status != dnnl_success) {
+      Throw(ErrorCode::kUnsupported,
+            "oneDNN does not let itself be held to {} (status {}): make the backend before any other use of it", Name(isa),
+            static_cast<int>(status));
+    }
+    told = isa;
+  }
+  if (*told != isa) {
     Throw(ErrorCode::kUnsupported, "the matrix library keeps its first instruction set: use one --cpu-isa per process");
   }
-  if (isa != CpuIsa::kAmx) dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(limit));
 }
-
-std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
 
 class CpuBackend final : public Backend {
  public:

@@ -15,6 +15,13 @@ int64_t KvColumns(const ModelConfig& c) { return int64_t{c.kv_heads} * c.head_di
 
 MatrixView Dense(Buffer& buffer, int64_t rows, int64_t cols) { return {buffer.data(), rows, cols, cols}; }
 
+/// Reads every row for the sake of `DequantizeRow`'s check.
+void CheckRows(const TensorInfo& tensor) {
+  std::vector<float> row(static_cast<size_t>(tensor.shape.back()));
+  const int64_t rows = tensor.elements() / tensor.shape.back();
+  for (int64_t r = 0; r < rows; ++r) DequantizeRow(tensor, r, 0, row);
+}
+
 }  // namespace
 
 Scratch::Scratch(Backend& backend, const ModelConfig& c, int64_t max_rows, int64_t max_logit_rows)
@@ -52,6 +59,7 @@ Model::Model(Backend* backend, std::shared_ptr<const ModelFile> file, const Mode
   for (int i = 0; i < config_.layers; ++i) layers_.push_back(LoadLayer(i));
   output_norm_ = Vector("output_norm.weight");
   head_ = Matrix(config_.tied_head ? "token_embd.weight" : "output.weight");
+  if (!config_.tied_head) CheckRows(*embedding_);  // packing has not read them
   file_->ReleasePages();
 }
 

@@ -50,7 +50,7 @@ class Model {
  public:
   /// Packs the weights of `file` for `backend`. The file stays open for the embedding table. `config` is the file's,
   /// with the caller's RoPE scaling if any.
-  /// Errors: those of `ModelFile::RequireDecoder`.
+  /// Errors: those of `ModelFile::RequireDecoder`; kFormat when a weight is not finite.
   Model(Backend* backend, std::shared_ptr<const ModelFile> file, const ModelConfig& config);
   ~Model();
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "kernels/kernels.h"
 
 namespace longshot {
 namespace {
@@ -50,6 +51,11 @@ void ModelConfig::Validate() const {
   RequireRange("number of KV heads", kv_heads, 1, heads);
   RequireRange("heads modulo KV heads", heads % kv_heads, 0, 0);
   RequireRange("head dimension", head_dim, 2, 4096);
+  if (head_dim > kMaxHeadDim || heads / kv_heads > kMaxHeadGroup) {
+    Throw(ErrorCode::kUnsupported,
+          "model config: heads of {} dimensions, {} to a KV head; this build runs up to {} dimensions and {} heads",
+          head_dim, heads / kv_heads, kMaxHeadDim, kMaxHeadGroup);
+  }
   RequireRange("embedding dimension", embed_dim, 1, 1 << 20);
   RequireRange("feed-forward dimension", ffn_dim, 1, 1 << 22);
   RequireRange("vocabulary size", vocab_size, 1, 1 << 24);

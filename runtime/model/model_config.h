@@ -50,7 +50,8 @@ struct ModelConfig {
   bool qk_norm = false;      ///< qwen3: RMSNorm of each q and k head before RoPE
   RopeConfig rope;
 
-  /// Errors: kFormat naming the first value that is out of range or inconsistent.
+  /// Errors: kFormat naming the first value that is out of range or inconsistent; kUnsupported for heads wider or
+  /// groups larger than attention takes.
   void Validate() const;
 };
 

@@ -80,6 +80,7 @@ class ModelFile {
 
 /// Row `row` of a tensor seen as [rows, cols] (all but the last dimension folded), as f32. out: [cols].
 /// Applies `interleaved_rope_rows` given the head dimension (pass 0 when not set).
+/// Errors: kFormat naming the tensor when a value is infinite or NaN.
 void DequantizeRow(const TensorInfo& tensor, int64_t row, int head_dim, std::span<float> out);
 
 /// `count` elements of `type` at `src` to f32. REQUIRES: count is a multiple of the block size.

@@ -1,6 +1,9 @@
-#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <span>
 
 #include "core/error.h"
+#include "core/printable.h"
 #include "runtime/model/model_file.h"
 
 namespace longshot {
@@ -10,6 +13,16 @@ namespace {
 int64_t InterleavedRow(int64_t row, int head_dim) {
   const int64_t within = row % head_dim, half = head_dim / 2;
   return row - within + within % half * 2 + within / half;
+}
+
+/// No early exit: this runs over every weight and is to be vectorised.
+bool AllFinite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  uint32_t bad = 0;
+  for (const float value : values) {
+    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & kExponent) == kExponent);
+  }
+  return bad == 0;
 }
 
 }  // namespace
@@ -33,6 +46,10 @@ void DequantizeRow(const TensorInfo& tensor, int64_t row, int head_dim, std::spa
   const DTypeInfo info = Info(tensor.type);
   const int64_t row_bytes = cols / info.block_size * info.block_bytes;
   Dequantize(tensor.type, tensor.bytes.data() + row * row_bytes, cols, out.data());
+  if (!AllFinite(out)) {
+    Throw(ErrorCode::kFormat, "tensor {} holds a value that is not finite in row {}: the file is damaged",
+          Printable(tensor.name), row);
+  }
 }
 
 }  // namespace longshot

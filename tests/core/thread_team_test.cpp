@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -54,6 +56,31 @@ TEST(ThreadTeam, AWorkerThatSleptWakes) {
     for (int i = 0; i < 2'000'000; ++i) busy = busy + i;
   }
   EXPECT_EQ(runs, 9);
+}
+
+TEST(ThreadTeam, AnExceptionReachesTheCallerOnceAllAreDone) {
+  for (int threads = 1; threads <= 4; ++threads) {
+    ThreadTeam team(threads);
+    for (int thrower = 0; thrower < threads; ++thrower) {
+      std::atomic<int> finished{0};
+      const auto work = [&](int worker) {
+        if (worker == thrower) throw std::runtime_error("worker " + std::to_string(worker));
+        ++finished;
+      };
+      try {
+        team.Run(work);
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const std::runtime_error& error) {
+        EXPECT_EQ(error.what(), "worker " + std::to_string(thrower));
+      }
+      EXPECT_EQ(finished, threads - 1);
+    }
+    EXPECT_THROW(team.Run([](int) { throw 1; }), int) << "several at once";
+    EXPECT_THROW(team.ForRange(100, 1, [](int64_t, int64_t) { throw 1; }), int);
+    std::atomic<int> runs{0};
+    team.Run([&](int) { ++runs; });
+    EXPECT_EQ(runs, threads) << "the team works on";
+  }
 }
 
 TEST(ThreadTeam, RangesAreCoveredOnceInMultiplesOfTheGrain) {

@@ -6,10 +6,21 @@
 #include <cmath>
 #include <limits>
 
+#include "core/error.h"
 #include "core/rng.h"
 
 namespace longshot {
 namespace {
+
+void ExpectDamaged(auto&& action) {
+  try {
+    action();
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFormat);
+    EXPECT_NE(std::string(error.what()).find("logit of token 431"), std::string::npos) << error.what();
+  }
+}
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -76,9 +87,9 @@ TEST(TopK, NanAndInfinityAreNoticedWhereverTheyStand) {
     std::vector<float> row(500, -3.0f);
     for (int i = 0; i < 60; ++i) row[i] = 5.0f;
     row[431] = bad;
-    EXPECT_DEATH(SelectTop(row, 40, best), "logit of token 431");
-    EXPECT_DEATH(SelectTop(row, 0, best), "logit of token 431");
-    EXPECT_DEATH(ArgmaxId(row), "logit of token 431");
+    ExpectDamaged([&] { SelectTop(row, 40, best); });
+    ExpectDamaged([&] { SelectTop(row, 0, best); });
+    ExpectDamaged([&] { ArgmaxId(row); });
   }
   EXPECT_DEATH(ArgmaxId(std::vector<float>(70, -kInfinity)), "every logit is -inf");
 }

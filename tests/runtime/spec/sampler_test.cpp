@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/error.h"
 #include "core/rng.h"
 
 namespace longshot {
@@ -174,8 +175,11 @@ TEST(Sampler, MinPAloneNeedsNoOrder) {
 TEST(Sampler, ARowWithoutATokenIsAProgrammersMistake) {
   EXPECT_DEATH(Process(kPlain, {-kInfinity, -kInfinity}), "every logit is -inf");
   EXPECT_DEATH(Process(SamplingConfig{.temperature = 0}, {-kInfinity, -kInfinity}), "every logit is -inf");
-  EXPECT_DEATH(Process(SamplingConfig{}, {1, std::numeric_limits<float>::quiet_NaN()}),
-               "logit of token 1 is nan");
+}
+
+TEST(Sampler, ALogitThatIsNotANumberIsADamagedFile) {
+  EXPECT_THROW(Process(SamplingConfig{}, {1, std::numeric_limits<float>::quiet_NaN()}), Error);
+  EXPECT_THROW(Process(SamplingConfig{.temperature = 0}, {1, kInfinity}), Error);
 }
 
 TEST(SamplingConfig, KnowsWhetherPenaltiesAreOn) {
