@@ -1,6 +1,6 @@
 # Plain `make` builds build/longshot. `make demo` and `make test` start from a fresh Debian 12 machine.
 .DEFAULT_GOAL := build
-.PHONY: build packages model demo test test-long asan tsan fuzz clean
+.PHONY: build packages model vocabs demo test test-long asan tsan fuzz clean
 
 # The document of the demo: this repository's own words.
 DEMO_DOC ?= README.md runtime/spec runtime/kv core
@@ -17,15 +17,21 @@ packages:
 model:
 	@scripts/fetch_model.sh
 
+# llama.cpp's vocabularies, with which the tokenizer tests compare; without them those tests are skipped.
+vocabs:
+	@scripts/fetch_vocabs.sh
+
 demo: packages
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory model
 	build/longshot demo $(addprefix --doc ,$(DEMO_DOC))
 
 test: packages model
+	@scripts/fetch_vocabs.sh --quiet || true
 	@scripts/run_tests.sh
 
 test-long: packages model
+	@scripts/fetch_vocabs.sh --quiet || true
 	@scripts/run_tests.sh --long
 
 asan:
