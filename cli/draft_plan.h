@@ -9,28 +9,33 @@
 
 namespace longshot {
 
-/// Limits of every proposal of a run, resolved once, and the measurement they came from.
+/// Limits of every proposal of a run, resolved once, and the measurement they came from, if there was one.
 struct DraftPlan {
   DraftLimits limits{.max_nodes = 0, .max_depth = 0};
   double row_cost =
       0.02;  ///< time of one more verified row, as a share of a single-row pass; as `GenerateRequest`
   std::vector<VerificationCost::Point> verification_ms;  ///< empty: not measured
-  double draft_pass_ms = 0;                              ///< of a drafter that runs the model; 0 for look-ups
+  double draft_pass_ms = 0;  ///< of a drafter that runs the model; 0 for look-ups or not measured
 
   nlohmann::json ToJson() const;
 };
+
+/// Passes of more rows are not timed; `DraftCap` proposes less.
+inline constexpr int kMostTimedRows = 32;
 
 /// How a pass is timed at the context in use.
 struct PassTimer {
   std::function<double(int rows)> verification_ms;  ///< one full pass of that many rows
   std::function<double()> draft_ms;                 ///< one pass of one row through the drafter's view
-  int max_rows = 1;                                 ///< rows one pass may have
+  int max_rows = 1;                                 ///< rows one pass of the target may have
+  int timed_rows = 1;                               ///< of them, those that fit the context
 };
 
-/// Resolves `config` in place: limits that were left open come from the measured cost of verification, at
-/// least 1; an explicit number of tokens or tree shape is taken as it is. With drafter `none` nothing is
-/// measured. Errors: kUsage for a malformed tree shape; kCapacity when an explicit limit exceeds what one
-/// pass can take.
+/// Resolves `config` in place: limits and costs that were left open (0) come from passes timed here, the
+/// limits at least 1; an explicit number of tokens or tree shape is taken as it is. Whatever decides a
+/// proposal stands in `config` afterwards, so that resolving it again measures nothing and gives the same
+/// plan. With drafter `none` nothing is measured. Errors: kUsage for a malformed tree shape; kCapacity when
+/// an explicit limit exceeds what one pass can take.
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer);
 
 }  // namespace longshot

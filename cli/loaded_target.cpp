@@ -32,18 +32,35 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
   return loaded;
 }
 
+namespace {
+
+/// A tree of `rows` nodes, `width` children to a node: a chain for 1.
+TokenTree ProbeTree(int rows, int width) {
+  TokenTree tree(0);
+  while (tree.size() < rows) {
+    const auto at = static_cast<int>(tree.size()) - 1;
+    tree.Add(static_cast<NodeId>(at / width), static_cast<Token>(at % width));
+  }
+  return tree;
+}
+
+}  // namespace
+
 DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config) {
+  constexpr int kTreeWidth = 4;
+  const bool branches = FindDrafter(config.type).grows_trees && config.tree.mode != "off";
   std::optional<ModelTarget::CostProbe> probe;
   PassTimer timer;
-  timer.max_rows = static_cast<int>(std::min(target.max_rows(), target.max_context() - committed));
+  timer.max_rows = static_cast<int>(target.max_rows());
+  timer.timed_rows = static_cast<int>(std::min({target.max_rows(), target.max_context(), int64_t{kMostTimedRows}}));
   timer.verification_ms = [&](int rows) {
-    if (!probe) probe.emplace(target, committed);
-    return probe->Milliseconds(rows);
+    if (!probe) probe.emplace(target, committed, timer.timed_rows);
+    return probe->Milliseconds(ProbeTree(rows, branches ? kTreeWidth : 1));
   };
   timer.draft_ms = [&] {
     probe.reset();
-    probe.emplace(target, std::min(committed, config.window.sink + config.window.recent));
-    return probe->Milliseconds(1, 5);
+    probe.emplace(target, std::min(committed, config.window.sink + config.window.recent), 1);
+    return probe->Milliseconds(ProbeTree(1, 1), 5);
   };
   return ResolveDraft(config, timer);
 }

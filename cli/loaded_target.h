@@ -24,8 +24,9 @@ struct LoadedTarget {
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file,
                         const ModelConfig& config, int64_t context);
 
-/// Resolves the drafter's open limits from passes timed at `committed` tokens, the window drafter's through
-/// its view. Errors: those of `ResolveDraft`.
+/// Resolves the drafter's open limits from passes timed at `committed` tokens (fewer where the context has no
+/// room behind them): chains, or trees of four children a node for a drafter that branches; the window
+/// drafter's own passes through its view. Errors: those of `ResolveDraft`.
 DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config);
 
 }  // namespace longshot

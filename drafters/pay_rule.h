@@ -26,8 +26,9 @@ class AcceptanceRate {
 
 /// The rule that sizes every proposal: a piece of work pays iff the probability that it yields a token
 /// exceeds what its cost yields on average. Costs are in single-row passes of the target; the average is
-/// measured in tokens per such pass over past rounds, never by a clock, so that a run can be repeated. Plain
-/// decoding yields 1. Source: renewal-reward argument; for chains the optimum is that of Chen et al. 2024
+/// counted in tokens per such pass over past rounds. The prices themselves are timed once at start-up or given
+/// (`ProposalConfig::row_cost`): a run with given prices reads no clock and can be repeated. Plain decoding
+/// yields 1. Source: renewal-reward argument; for chains the optimum is that of Chen et al. 2024
 /// "Sequoia" (arXiv 2402.12374).
 class PayRule {
  public:

@@ -14,6 +14,8 @@ struct ProposalConfig {
   int64_t n_max = 0;  ///< 0: from the measured cost of verification
   int64_t n_min = 0;
   double p_min = 0.0;
+  int64_t max_depth = 0;  ///< 0: as n_max, or measured with it
+  double row_cost = 0;    ///< 0: measured
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -41,6 +43,20 @@ struct ProposalConfig {
                 .maximum = 1,
                 .help = "tokens whose estimated acceptance is lower are not proposed"},
           self.p_min);
+    visit(Field{.name = "draft_max_depth",
+                .flags = "--spec-draft-depth",
+                .minimum = 0,
+                .maximum = 4096,
+                .unit = "tokens",
+                .help = "longest path of a proposal; 0: with --spec-draft-n-max that many, else measured"},
+          self.max_depth);
+    visit(Field{.name = "draft_row_cost",
+                .flags = "--spec-draft-row-cost",
+                .minimum = 0,
+                .maximum = 100,
+                .unit = "single-row passes",
+                .help = "time of one more verified row, by which proposals are sized; 0: measured at start-up"},
+          self.row_cost);
   }
 };
 

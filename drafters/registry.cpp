@@ -13,20 +13,20 @@ namespace {
 
 constexpr std::array kDrafters = {
     DrafterEntry{
-        "none", "plain decoding: proposes nothing", Exactness::kExact, false,
+        "none", "plain decoding: proposes nothing", Exactness::kExact, false, false,
         [](const DrafterConfig&) -> std::unique_ptr<Drafter> { return std::make_unique<NoneDrafter>(); }},
     DrafterEntry{"copy", "what followed the longest repeated suffix of prompt and output", Exactness::kExact,
-                 false,
+                 false, false,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<CopyDrafter>(config.proposal, config.copy);
                  }},
     DrafterEntry{"token-recycling", "trees from the best next tokens that earlier passes saw",
-                 Exactness::kExact, false,
+                 Exactness::kExact, false, true,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<TokenRecyclingDrafter>(config.proposal, config.tree);
                  }},
     DrafterEntry{"window", "the model itself, reading only the start and the recent part of its cache",
-                 Exactness::kExact, true,
+                 Exactness::kExact, true, false,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<WindowDrafter>(config.proposal, config.window);
                  }},

@@ -39,6 +39,7 @@ struct DrafterEntry {
   std::string_view help;  ///< one line
   Exactness exactness;    ///< of the output under an exact rule
   bool draws_own_law;     ///< its tokens come from a law, so that it profits from coupling
+  bool grows_trees;       ///< its proposals branch, unless `TreeConfig::mode` is off
   std::unique_ptr<Drafter> (*make)(const DrafterConfig& config);
 };
 

@@ -24,7 +24,7 @@ inline constexpr int kMaxHeadGroup = 64;
 class Buffer {
  public:
   virtual ~Buffer() = default;
-  virtual float* data() = 0;  ///< backend address: not for the host unless the backend says so
+  virtual float* data() = 0;  ///< backend address: for the host only where `Backend::host_addressable`
 };
 
 /// [rows, cols] f32 in backend memory; `stride` in elements.
@@ -136,6 +136,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual BackendInfo Describe() const = 0;
+  /// Whether the host may read backend addresses after `Synchronize`; where not, `Download` is the only way.
+  virtual bool host_addressable() const { return false; }
 
   // Memory.
   virtual std::unique_ptr<Buffer> Allocate(int64_t floats) = 0;

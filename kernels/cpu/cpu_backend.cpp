@@ -86,6 +86,8 @@ class CpuBackend final : public Backend {
             team_.size()};
   }
 
+  bool host_addressable() const override { return true; }
+
   std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<CpuBuffer>(floats); }
   std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {
     return matmul_.Pack(outputs, inputs, rows);

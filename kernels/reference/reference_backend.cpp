@@ -72,6 +72,7 @@ bool Sees(const HeadView& view, int64_t position) {
 class ReferenceBackend final : public Backend {
  public:
   BackendInfo Describe() const override { return {"reference", "reference f64", "any processor", 1}; }
+  bool host_addressable() const override { return true; }
 
   std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<HostBuffer>(floats); }
   std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {

@@ -25,18 +25,21 @@ ModelTarget::ModelTarget(const Model* model, const ModelTargetOptions& options)
     : model_(model),
       options_(Resolve(options, model->config())),
       store_(&model->backend()),
-      scratch_(model->backend(), model->config(), std::max(options.prefill_rows, options.max_rows), options.max_rows),
-      chain_parent_(options.prefill_rows),
-      chain_depth_(options.prefill_rows),
+      scratch_(model->backend(), model->config(), options.pass_rows(), options.max_rows),
+      chain_parent_(options.pass_rows()),
+      chain_depth_(options.pass_rows()),
       scored_(1) {
+  CHECK(options.prefill_rows >= 1 && options.max_rows >= 1, "passes of {} and {} rows", options.prefill_rows,
+        options.max_rows);
   std::iota(chain_parent_.begin(), chain_parent_.end(), -1);
   std::iota(chain_depth_.begin(), chain_depth_.end(), 0);
+  if (!model->backend().host_addressable()) host_logits_.resize(options.max_rows * vocab_size());
 }
 
 ModelTarget::~ModelTarget() = default;
 
 int64_t ModelTarget::ScratchBytes(const ModelConfig& config, const ModelTargetOptions& options) {
-  return Scratch::Bytes(config, std::max(options.prefill_rows, options.max_rows), options.max_rows);
+  return Scratch::Bytes(config, options.pass_rows(), options.max_rows);
 }
 
 SequenceId ModelTarget::Open(int64_t capacity) {
@@ -55,6 +58,7 @@ void ModelTarget::Close(SequenceId sequence) {
 
 MatrixView ModelTarget::Feed(SequenceId sequence, std::span<const Token> tokens, int64_t logit_rows) {
   const auto rows = static_cast<int64_t>(tokens.size());
+  CHECK(rows <= options_.pass_rows(), "{} rows in a pass of at most {}", rows, options_.pass_rows());
   const RowTopology chain{store_.committed(sequence), std::span(chain_parent_).first(rows),
                           std::span(chain_depth_).first(rows), true};
   const MatrixView logits = model_->Forward({.tokens = tokens,
@@ -79,8 +83,8 @@ bool ModelTarget::Prefill(const PrefillRequest& request) {
   for (int64_t done = 0; done < total;) {
     // Rows that a drafter wants to see need logits, which come in smaller pieces.
     const int64_t before_tap = total - tapped - done;
-    const int64_t rows = std::min(before_tap > 0 ? before_tap : total - done,
-                                  before_tap > 0 ? options_.prefill_rows : options_.max_rows);
+    const int64_t most = before_tap > 0 ? options_.prefill_rows : std::min(options_.prefill_rows, options_.max_rows);
+    const int64_t rows = std::min(before_tap > 0 ? before_tap : total - done, most);
     const MatrixView logits = Feed(request.sequence, request.tokens.subspan(done, rows), before_tap > 0 ? 0 : rows);
     if (before_tap <= 0 && rows > 0) {
       model_->backend().TopK(logits, request.tap_k,
@@ -91,6 +95,19 @@ bool ModelTarget::Prefill(const PrefillRequest& request) {
     if (request.progress && !request.progress(done, total)) return false;
   }
   return true;
+}
+
+std::span<const float> ModelTarget::OnHost(MatrixView logits) {
+  CHECK(logits.stride == logits.cols, "logits of a pass are one block");
+  const auto count = static_cast<size_t>(logits.rows * logits.cols);
+  Backend& backend = model_->backend();
+  std::span<const float> on_host(logits.data, count);
+  if (!backend.host_addressable()) {
+    backend.Download(logits.data, std::span(host_logits_).first(count));
+    on_host = std::span(host_logits_).first(count);
+  }
+  backend.Synchronize();
+  return on_host;
 }
 
 std::span<const ScoredRows> ModelTarget::Score(std::span<const ScoreRequest> requests) {
@@ -110,9 +127,7 @@ std::span<const ScoredRows> ModelTarget::Score(std::span<const ScoreRequest> req
                                              .kv = &store_.buffer(request.sequence),
                                              .view = request.view},
                                             scratch_);
-  model_->backend().Synchronize();
-  const std::span<const float> rows(logits.data, static_cast<size_t>(logits.rows * logits.cols));
-  scored_[0] = ScoredRows(request.first_node, logits.rows, rows, logits.cols);
+  scored_[0] = ScoredRows(request.first_node, logits.rows, OnHost(logits), logits.cols);
   return scored_;
 }
 
@@ -122,10 +137,10 @@ void ModelTarget::Commit(SequenceId sequence, std::span<const NodeId> path) {
   rounds_[sequence].reset();
 }
 
-ModelTarget::CostProbe::CostProbe(ModelTarget& target, int64_t committed)
+ModelTarget::CostProbe::CostProbe(ModelTarget& target, int64_t committed, int64_t rows)
     : target_(target),
-      sequence_(target.Open(std::min(committed + target.options_.max_rows, target.options_.max_context))) {
-  committed = std::min(committed, target.options_.max_context - target.options_.max_rows);
+      committed_(std::max<int64_t>(0, std::min(committed, target.max_context() - rows))),
+      sequence_(target.Open(committed_ + rows)) {
   const ModelConfig& config = target.model_->config();
   Backend& backend = target.model_->backend();
   // Small equal rows: the bytes are really there to be read, and the softmax stays finite.
@@ -134,20 +149,18 @@ ModelTarget::CostProbe::CostProbe(ModelTarget& target, int64_t committed)
   const std::vector<float> values(kRows * width, 0.01f);
   const auto buffer = backend.Allocate(kRows * width);
   backend.Upload(values, buffer->data());
-  for (int64_t done = 0; done < committed; done += kRows) {
-    const MatrixView rows{buffer->data(), std::min(kRows, committed - done), width, width};
+  for (int64_t done = 0; done < committed_; done += kRows) {
+    const MatrixView piece{buffer->data(), std::min(kRows, committed_ - done), width, width};
     for (int layer = 0; layer < config.layers; ++layer) {
-      backend.AppendKv(target.store_.buffer(sequence_), layer, done, rows, rows);
+      backend.AppendKv(target.store_.buffer(sequence_), layer, done, piece, piece);
     }
   }
-  target.store_.CommitPrefill(sequence_, std::max<int64_t>(committed, 0));
+  if (committed_ > 0) target.store_.CommitPrefill(sequence_, committed_);
 }
 
 ModelTarget::CostProbe::~CostProbe() { target_.Close(sequence_); }
 
-double ModelTarget::CostProbe::Milliseconds(int64_t rows, int repeats) {
-  TokenTree tree(0);
-  for (NodeId node = 0; tree.size() < rows;) node = tree.Add(node, 0);
+double ModelTarget::CostProbe::Milliseconds(const TokenTree& tree, int repeats) {
   const ScoreRequest request{.sequence = sequence_, .tree = &tree};
   double least = 0;
   for (int i = 0; i < repeats; ++i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -15,13 +16,17 @@ struct ModelTargetOptions {
   DType k_type = DType::kBF16;
   DType v_type = DType::kBF16;
   int64_t prefill_rows = 512;   ///< prompt tokens per pass (llama.cpp's ubatch)
-  int64_t max_rows = 64;        ///< rows of one scoring pass, the pending token included
+  int64_t max_rows = 128;       ///< rows of one scoring pass, the pending token included
+
+  /// Rows of the largest pass of either kind.
+  int64_t pass_rows() const { return std::max(prefill_rows, max_rows); }
 };
 
 /// A `Target` over one model and its sequences' KV rows.
 class ModelTarget final : public Target {
  public:
-  /// Errors: kCapacity when max_context exceeds what the model supports.
+  /// REQUIRES: prefill_rows and max_rows of at least 1. Errors: kUnsupported when max_context exceeds a sliding
+  /// window that the model was trained with.
   ModelTarget(const Model* model, const ModelTargetOptions& options);
   ~ModelTarget() override;
 
@@ -43,17 +48,24 @@ class ModelTarget final : public Target {
   /// sequence of its own and frees it.
   class CostProbe {
    public:
-    CostProbe(ModelTarget& target, int64_t committed);
+    /// Makes room for passes of `rows` rows behind at most `committed` ones: fewer where the context is short.
+    /// REQUIRES: 1 <= rows <= max_rows and max_context of the target.
+    CostProbe(ModelTarget& target, int64_t committed, int64_t rows);
     ~CostProbe();
-    /// Milliseconds of one pass of `rows` rows, the least of `repeats` passes.
-    double Milliseconds(int64_t rows, int repeats = 2);
+    CostProbe(const CostProbe&) = delete;
+    CostProbe& operator=(const CostProbe&) = delete;
+    /// Milliseconds of one pass over `tree`, the least of `repeats` passes.
+    double Milliseconds(const TokenTree& tree, int repeats = 2);
 
    private:
     ModelTarget& target_;
+    int64_t committed_;
     SequenceId sequence_;
   };
 
  private:
+  /// Logits of a pass, where the host can read them.
+  std::span<const float> OnHost(MatrixView logits);
   /// Feeds one piece of a prompt as a chain; logits for its last `logit_rows` rows.
   MatrixView Feed(SequenceId sequence, std::span<const Token> tokens, int64_t logit_rows);
 
@@ -63,6 +75,7 @@ class ModelTarget final : public Target {
   Scratch scratch_;
   std::vector<std::optional<Round>> rounds_;  ///< by sequence
   std::vector<int32_t> chain_parent_, chain_depth_;
+  std::vector<float> host_logits_;  ///< [max_rows, V] where the host cannot read the backend's memory, else empty
   std::vector<ScoredRows> scored_;
 };
 

@@ -2,7 +2,10 @@
 // report.
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "cli/draft_plan.h"
 #include "cli/memory_table.h"
@@ -10,6 +13,8 @@
 #include "cli/session.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
+#include "runtime/config/fields.h"
+#include "runtime/engine/model_target.h"
 
 namespace longshot {
 namespace {
@@ -69,7 +74,8 @@ PassTimer LinearTimer(double first_ms, double row_ms) {
   PassTimer timer;
   timer.verification_ms = [=](int rows) { return first_ms + row_ms * (rows - 1); };
   timer.draft_ms = [=] { return first_ms / 2; };
-  timer.max_rows = 64;
+  timer.max_rows = 128;
+  timer.timed_rows = kMostTimedRows;
   return timer;
 }
 
@@ -97,9 +103,90 @@ TEST(DraftPlan, ExplicitLimitsOverrideTheCap) {
   window.type = "window";
   ResolveDraft(window, LinearTimer(10, 1));
   EXPECT_DOUBLE_EQ(window.window.draft_cost, 0.5);
-  count.proposal.n_max = 64;
-  EXPECT_NE(MessageOf([&] { ResolveDraft(count, LinearTimer(1, 1)); }).find("one pass verifies at most 63"),
-            std::string::npos);
+}
+
+TEST(DraftPlan, LimitsBeyondOnePassNameTheFlagThatWasGiven) {
+  DrafterConfig count, shape;
+  count.proposal.n_max = 128;
+  EXPECT_EQ(MessageOf([&] { ResolveDraft(count, LinearTimer(1, 1)); }),
+            "--spec-draft-n-max asks for proposals of 128 tokens: one pass verifies at most 127; lower it");
+  shape.tree.shape = "4,60,64";
+  EXPECT_EQ(MessageOf([&] { ResolveDraft(shape, LinearTimer(1, 1)); }),
+            "--spec-tree-shape 4,60,64 asks for proposals of 128 tokens: one pass verifies at most 127; "
+            "name fewer or smaller levels");
+}
+
+TEST(DraftPlan, AShortContextBoundsWhatIsTimedNotWhatMayBeAsked) {
+  PassTimer timer = LinearTimer(10, 0.01);
+  timer.timed_rows = 9;
+  timer.verification_ms = [](int rows) {
+    EXPECT_LE(rows, 9);
+    return 10 + 0.01 * rows;
+  };
+  DrafterConfig config;
+  config.proposal.n_max = 16;
+  EXPECT_EQ(ResolveDraft(config, timer).limits, (DraftLimits{16, 16}));
+  timer.timed_rows = 1;
+  DrafterConfig open;
+  EXPECT_EQ(ResolveDraft(open, timer).limits, (DraftLimits{1, 1})) << "nothing but plain passes was timed";
+}
+
+/// The example that the help text gives.
+TEST(DraftPlan, TheHelpsOwnTreeShapeFitsTheDefaultPass) {
+  DrafterConfig config;
+  config.type = "token-recycling";
+  std::string example;
+  for (const BoundField& bound : BindFields(config)) {
+    if (bound.field.name != "tree_shape") continue;
+    const std::string help(bound.field.help);
+    const size_t from = help.find("such as ") + 8;
+    example = help.substr(from, help.find(';') - from);
+  }
+  ASSERT_EQ(example, "4,16,16,16,16");
+  config.tree.shape = example;
+  PassTimer timer = LinearTimer(10, 0.1);
+  timer.max_rows = static_cast<int>(ModelTargetOptions().max_rows);
+  EXPECT_EQ(ResolveDraft(config, timer).limits, (DraftLimits{68, 5}));
+}
+
+TEST(DraftPlan, AResolvedConfigGivesTheSamePlanWithoutAClock) {
+  PassTimer no_clock = LinearTimer(1, 1);
+  no_clock.verification_ms = [](int) -> double { throw Error(ErrorCode::kIo, "timed a pass"); };
+  no_clock.draft_ms = []() -> double { throw Error(ErrorCode::kIo, "timed a draft pass"); };
+  for (const DrafterEntry& entry : Drafters()) {
+    for (const char* shape : {"", "4,4,2"}) {
+      for (int64_t n_max : {0, 6}) {
+        DrafterConfig config;
+        config.type = entry.name;
+        config.tree.shape = shape;
+        config.proposal.n_max = n_max;
+        const DraftPlan measured = ResolveDraft(config, LinearTimer(10, 0.37));
+        const auto before = ToJson(BindFields(config));
+        const DraftPlan again = ResolveDraft(config, no_clock);
+        SCOPED_TRACE(fmt::format("{} shape {} n_max {}", entry.name, shape, n_max));
+        EXPECT_EQ(again.limits, measured.limits);
+        EXPECT_EQ(again.row_cost, measured.row_cost);
+        EXPECT_EQ(ToJson(BindFields(config)), before);
+        EXPECT_TRUE(again.verification_ms.empty());
+      }
+    }
+  }
+}
+
+TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
+  DrafterConfig config;
+  config.proposal.row_cost = 0.125;
+  config.proposal.max_depth = 3;
+  const DraftPlan plan = ResolveDraft(config, LinearTimer(10, 0.01));
+  EXPECT_EQ(plan.row_cost, 0.125);
+  EXPECT_EQ(plan.limits.max_depth, 3);
+  EXPECT_GT(plan.limits.max_nodes, 8);
+}
+
+TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
+  DrafterConfig config;
+  ResolveDraft(config, LinearTimer(10, 0));
+  EXPECT_GT(config.proposal.row_cost, 0);
 }
 
 TEST(MemoryTable, RefusesWhatDoesNotFit) {
