@@ -8,6 +8,7 @@
 #include "cli/build_info.h"
 #include "cli/command.h"
 #include "cli/generate_options.h"
+#include "cli/idle_drafter.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
 #include "cli/output.h"
@@ -42,19 +43,14 @@ void ChooseSeed(AnswerOptions& options) {
   Note(fmt::format("seed: {}", options.seed));
 }
 
-/// Why the drafter was no help, when it was none: never left to be found out.
-void ExplainIdleDrafter(const GenerateOptions& options, const GenerationMetrics& metrics) {
-  if (options.drafter.type == "none" || metrics.num_drafts > 0 || metrics.target_passes < 2) return;
-  Note(fmt::format(
-      "{} proposed nothing in {} passes: no proposal was expected to pay; this was plain decoding",
-      options.drafter.type, metrics.target_passes));
-}
-
-void PrintSummary(const GenerateOptions& options, const ResultOptions& results, const Answer& answer) {
+void PrintSummary(const GenerateOptions& options, const ResultOptions& results, const Answer& answer,
+                  const IdleRounds& idle) {
   const GenerationMetrics& metrics = answer.result.metrics;
   Note(fmt::format("end: {}", Name(answer.result.stop)));
   Note(SpeedLine(metrics));
-  ExplainIdleDrafter(options, metrics);
+  if (options.drafter.type != "none" && metrics.num_drafts == 0 && metrics.target_passes > 1) {
+    Note(ExplainIdleDrafter(options.drafter.type, idle, metrics.target_passes));
+  }
   if (metrics.looping_share > kLoopingShare) {
     Note(fmt::format("the output loops: {:.0f} % of its 4-grams are repeats, which flatters every drafter",
                      metrics.looping_share * 100));
@@ -123,7 +119,7 @@ int RunGenerate(std::span<const std::string> arguments) {
                                    .on_text = WriteOutput});
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
   loaded.memory.draft = drafter->bytes();
-  PrintSummary(options, results, answer);
+  PrintSummary(options, results, answer, drafter->idle());
   if (result.wanted()) {
     result.Write(Dump(Report(sections, plan, loaded, answer, WorstExactness(*verifier, entry.exactness))));
   }

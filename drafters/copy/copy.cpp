@@ -38,6 +38,7 @@ void CopyDrafter::Begin(const DraftContext& context) {
   ResetRates();
   pay_ = {};
   row_cost_ = 0;
+  idle_ = {};
 }
 
 int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& budget) const {
@@ -58,9 +59,15 @@ void CopyDrafter::Propose(std::span<const Token> history, const DraftBudget& bud
         history.size(), text_.size());
   row_cost_ = budget.row_cost;
   const SuffixMatch match = text_.match();
-  if (match.length < config_.min_match) return;
+  if (match.length < config_.min_match) {
+    ++idle_.no_candidate;
+    return;
+  }
   const int64_t length = ChainLength(match, budget);
-  if (length < proposal_.n_min) return;
+  if (length == 0 || length < proposal_.n_min) {
+    ++(length == 0 ? idle_.would_not_pay : idle_.below_n_min);
+    return;
+  }
   NodeId node = 0;
   for (int64_t i = 0; i < length; ++i) {
     const int64_t source = match.end + 1 + i;

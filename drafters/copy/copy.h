@@ -47,6 +47,7 @@ class CopyDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  IdleRounds idle() const override { return idle_; }
   int64_t bytes() const override { return text_.bytes(); }
 
  private:
@@ -63,6 +64,7 @@ class CopyDrafter final : public Drafter {
   std::array<AcceptanceRate, kLengthBins> rates_;  ///< by match length
   PayRule pay_;
   double row_cost_ = 0;  ///< of the round in flight
+  IdleRounds idle_;
 };
 
 }  // namespace longshot

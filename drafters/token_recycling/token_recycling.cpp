@@ -52,6 +52,7 @@ void TokenRecyclingDrafter::Begin(const DraftContext& context) {
   ResetRates();
   pay_ = {};
   row_cost_ = 0;
+  idle_ = {};
 }
 
 ProposalLimits TokenRecyclingDrafter::Limits(const DraftBudget& budget) const {
@@ -81,7 +82,12 @@ void TokenRecyclingDrafter::Propose(std::span<const Token> history, const DraftB
   } else {
     GrowBestFirst(limits, std::max(proposal_.p_min, pay_.Yield() * budget.row_cost), tree);
   }
-  if (tree.size() - 1 < proposal_.n_min) tree.Reset(tree.token(0));
+  if (tree.size() == 1) {
+    ++(successors_.Row(tree.token(0)).empty() ? idle_.no_candidate : idle_.would_not_pay);
+  } else if (tree.size() - 1 < proposal_.n_min) {
+    ++idle_.below_n_min;
+    tree.Reset(tree.token(0));
+  }
 }
 
 void TokenRecyclingDrafter::GrowBestFirst(const ProposalLimits& limits, double least, TokenTree& tree) {

@@ -27,6 +27,7 @@ class TokenRecyclingDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  IdleRounds idle() const override { return idle_; }
   int64_t bytes() const override { return successors_.bytes(); }
 
  private:
@@ -59,6 +60,7 @@ class TokenRecyclingDrafter final : public Drafter {
       rates_;  ///< [depth of the parent][rank]
   PayRule pay_;
   double row_cost_ = 0;  ///< of the round in flight
+  IdleRounds idle_;
   std::vector<Candidate> candidates_;
   std::vector<NodeId> level_, next_level_;
   std::vector<double> path_accepted_;  ///< by node

@@ -52,6 +52,7 @@ void WindowDrafter::Begin(const DraftContext& context) {
   idle_rounds_ = 0;
   row_cost_ = 0;
   passes_ = 0;
+  idle_ = {};
 }
 
 bool WindowDrafter::Probing() const { return idle_rounds_ + 1 >= kProbeEvery; }
@@ -76,7 +77,10 @@ void WindowDrafter::Propose(std::span<const Token> history, const DraftBudget& b
   margins_.clear();
   int64_t most = std::min(budget.max_nodes, budget.max_depth);
   if (proposal_.n_max > 0) most = std::min(most, proposal_.n_max);
-  if (most < std::max<int64_t>(1, proposal_.n_min)) return;
+  if (most < proposal_.n_min) {
+    ++idle_.below_n_min;
+    return;
+  }
   const KvView& view = policy_.View(static_cast<int64_t>(history.size()) - 1);
   double accepted = 1;
   NodeId node = 0;
@@ -93,6 +97,7 @@ void WindowDrafter::Propose(std::span<const Token> history, const DraftBudget& b
     drafted_.push_back(draw.token);
     margins_.push_back(draw.margin);
   }
+  if (tree.size() == 1) ++idle_.would_not_pay;
 }
 
 WindowDrafter::Draw WindowDrafter::DrawAfter(std::span<const float> logits, std::span<const Token> history,

@@ -60,6 +60,7 @@ class WindowDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  IdleRounds idle() const override { return idle_; }
 
  private:
   static constexpr int kMarginBins = 8;
@@ -93,6 +94,7 @@ class WindowDrafter final : public Drafter {
   int64_t idle_rounds_ = 0;  ///< since the last draft pass
   double row_cost_ = 0;      ///< of the round in flight
   int64_t passes_ = 0;       ///< draft passes of the round in flight
+  IdleRounds idle_;
   std::vector<Token> drafted_;
   std::vector<double> margins_;
   Distribution law_;

@@ -58,6 +58,15 @@ struct RoundView {
       {};  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
 };
 
+/// Rounds of one generation in which a drafter was asked and proposed nothing, by reason.
+struct IdleRounds {
+  int64_t no_candidate = 0;   ///< it knew of no token to propose
+  int64_t would_not_pay = 0;  ///< the likeliest token was expected to cost more than it yields, or below p_min
+  int64_t below_n_min = 0;    ///< fewer tokens than a proposal has to have
+
+  int64_t total() const { return no_candidate + would_not_pay + below_n_min; }
+};
+
 /// Proposes token trees. Seam: one folder per drafter. Never sees a verifier; nothing it does can change the
 /// output of an exact rule, only how fast it comes.
 class Drafter {
@@ -73,6 +82,8 @@ class Drafter {
   /// which the engine checks.
   virtual void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) = 0;
   virtual void Observe(const RoundView& round) = 0;
+  /// Why it proposed nothing, since `Begin`.
+  virtual IdleRounds idle() const { return {}; }
   /// Bytes held beside the target's, for the memory table.
   virtual int64_t bytes() const { return 0; }
 };

@@ -136,6 +136,21 @@ TEST_F(CopyTest, BudgetsAreKept) {
   EXPECT_LT(Propose().size(), 8u);
 }
 
+TEST_F(CopyTest, IdleRoundsAreCountedByReason) {
+  Begin({1, 2, 3, 4});
+  EXPECT_TRUE(Propose().empty());
+  EXPECT_EQ(drafter_.idle().no_candidate, 1);
+  Begin({1, 2, 3, 1, 2});
+  EXPECT_EQ(drafter_.idle().total(), 0) << "of this generation alone";
+  EXPECT_TRUE(Propose({.max_nodes = 4, .max_depth = 4, .row_cost = 10}).empty());
+  EXPECT_EQ(drafter_.idle().would_not_pay, 1);
+  drafter_ = CopyDrafter({.n_min = 6}, {});
+  Begin({1, 2, 3, 1, 2});
+  EXPECT_TRUE(Propose({.max_nodes = 5, .max_depth = 9, .row_cost = 0}).empty());
+  EXPECT_EQ(drafter_.idle().below_n_min, 1);
+  EXPECT_EQ(drafter_.idle().total(), 1);
+}
+
 TEST_F(CopyTest, BeginForgetsThePreviousGeneration) {
   Begin({1, 2, 3, 4, 1, 2});
   EXPECT_FALSE(Propose().empty());

@@ -1,0 +1,17 @@
+#include "cli/idle_drafter.h"
+
+#include <gtest/gtest.h>
+
+namespace longshot {
+namespace {
+
+TEST(IdleDrafter, EveryPassHasItsReason) {
+  EXPECT_EQ(ExplainIdleDrafter("copy", {.no_candidate = 9}, 10),
+            "copy proposed nothing in 10 passes: no match in 9, no token left to draft in 1; this was plain decoding");
+  EXPECT_EQ(ExplainIdleDrafter("window", {.would_not_pay = 3, .below_n_min = 4}, 7),
+            "window proposed nothing in 7 passes: not expected to pay in 3, fewer tokens than --spec-draft-n-min in 4; "
+            "this was plain decoding");
+}
+
+}  // namespace
+}  // namespace longshot
