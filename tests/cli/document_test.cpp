@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
@@ -15,13 +16,6 @@ namespace fs = std::filesystem;
 
 class Documents : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   std::string Write(const std::string& name, const std::string& content) {
     fs::create_directories((root_ / name).parent_path());
     std::ofstream(root_ / name, std::ios::binary) << content;
@@ -36,7 +30,8 @@ class Documents : public testing::Test {
     return "no error";
   }
 
-  fs::path root_;
+  const TemporaryFolder temporary_;
+  const fs::path root_ = temporary_.path();
 };
 
 TEST_F(Documents, OneFileIsItsOwnText) { EXPECT_EQ(ReadDocuments(std::vector{Write("a", "x\ny")}), "x\ny"); }

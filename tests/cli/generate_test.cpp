@@ -7,22 +7,16 @@
 
 #include "core/sha256.h"
 #include "tests/cli/run_longshot.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
-
-namespace fs = std::filesystem;
 
 class Generate : public testing::Test {
  protected:
   void SetUp() override {
     if (!HasModel()) GTEST_SKIP() << "no default model: make model";
-    json_ =
-        (fs::temp_directory_path() /
-         ("longshot_generate_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name())))
-            .string();
   }
-  void TearDown() override { fs::remove(json_); }
 
   std::vector<std::string> Arguments(std::vector<std::string> more) const {
     std::vector<std::string> all{"generate", "-m", kModel, "--json", json_, "-s", "1", "-t", "1"};
@@ -34,7 +28,8 @@ class Generate : public testing::Test {
     return nlohmann::json::parse(in);
   }
 
-  std::string json_;
+  const TemporaryFolder folder_;
+  const std::string json_ = folder_ / "report";
 };
 
 TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
@@ -48,7 +43,7 @@ TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
   EXPECT_EQ(report["exactness"], "exact");
   EXPECT_EQ(report["stop_reason"], "end-of-generation");
   for (const char* key :
-       {"timings", "phases_ms", "memory_bytes", "looping", "config", "build", "device", "metrics"}) {
+       {"timings", "phases_ms", "memory_bytes", "looping", "prompt_sha256", "latency_ms", "config", "build", "device", "metrics"}) {
     EXPECT_TRUE(report.contains(key)) << key;
   }
   for (const char* key :

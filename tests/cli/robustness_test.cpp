@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "tests/cli/run_longshot.h"
+#include "tests/runtime/model/gguf_writer.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
@@ -13,14 +15,6 @@ namespace fs = std::filesystem;
 
 class Robustness : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              ("longshot_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string Path(const std::string& name) const { return (folder_ / name).string(); }
   std::string Write(const std::string& name, const std::string& content) {
     std::ofstream(folder_ / name, std::ios::binary) << content;
@@ -35,7 +29,8 @@ class Robustness : public testing::Test {
     EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err << " lacks " << part;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(Robustness, BadCommandsAndFlags) {
@@ -48,6 +43,12 @@ TEST_F(Robustness, BadCommandsAndFlags) {
   ExpectFailure(RunLongshot({"generate", "--spec-type", "coppy"}), 2, "copy");
   ExpectFailure(RunLongshot({"generate", "--stop", ""}), 2, "--stop");
   ExpectFailure(RunLongshot({"bench", "-d", "0,x"}), 2, "-d: expected numbers of at least 0");
+  ExpectFailure(RunLongshot({"bench", "-p", "128,"}), 2, "-p: expected numbers of at least 0");
+  ExpectFailure(RunLongshot({"bench", "-p", ",128"}), 2, "-p: expected numbers of at least 0");
+  ExpectFailure(RunLongshot({"generate", "--prompt-cache", "x"}), 2, "--prompt-cache is not supported by this version");
+  ExpectFailure(RunLongshot({"generate", "-md", "x"}), 2, "-md is not supported by this version");
+  ExpectFailure(RunLongshot({"generate", "--spec-verify", "greedy"}), 2, "add --temp 0");
+  ExpectFailure(RunLongshot({"generate", "--cpu-isa", "sse"}), 2, "one of auto, avx2, avx512, amx");
   ExpectFailure(RunLongshot({"tokenize"}), 2, "either -f FILE or -p TEXT");
 }
 
@@ -84,6 +85,31 @@ TEST_F(Robustness, UnwritableResults) {
                 "cannot write to standard output: No space left on device");
   EXPECT_TRUE(fs::is_empty(folder_));
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
+}
+
+/// A model whose tokenizer has more tokens than it has rows of embeddings.
+TEST_F(Robustness, VocabularyBeyondTheEmbeddings) {
+  GgufWriter writer = TinyGguf("llama", 0, {.vocabulary = 4});
+  AddBpe(writer);
+  const std::string model = Write("small.gguf", writer.Build()), text = Write("text", "abcabcabc");
+  const std::string message = "the tokenizer has 6 tokens, but the model only 4 rows of embeddings";
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-p", "ab"}), 1, message);
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", text, "--all"}), 1, message);
+  ExpectFailure(RunLongshot({"demo", "-m", model, "--doc", text}), 1, message);
+}
+
+TEST_F(Robustness, APaddedHeadIsFineAndSlidingWindowsAreNotExceeded) {
+  GgufWriter writer = TinyGguf("llama");
+  AddBpe(writer);
+  writer.U32("llama.attention.sliding_window", 16);
+  const std::string model = Write("tiny.gguf", writer.Build()), text = Write("text", std::string(60, 'c'));
+  const Outcome scored = RunLongshot({"perplexity", "-m", model, "-f", text, "-c", "16", "-ub", "3", "-t", "1"});
+  EXPECT_EQ(scored.status, 0) << scored.err;
+  EXPECT_NE(scored.out.find("tokens scored: 21"), std::string::npos) << scored.out;
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", text, "-c", "32"}), 1, "sliding window of 16 tokens");
+  ExpectFailure(RunLongshot({"bench", "-m", model, "-p", "32"}), 1, "-d 0 with -n 128 (128 tokens): the model attends");
+  ExpectFailure(RunLongshot({"bench", "-m", model, "-p", "500"}), 1,
+                "-d 0 with -p 500 (500 tokens): the model's context is 128 tokens");
 }
 
 class WithModel : public Robustness {

@@ -40,13 +40,13 @@ class Process {
   /// `stdout_path`: written to instead of a pipe when not empty. `folder`: where it runs.
   explicit Process(std::vector<std::string> arguments, const std::string& stdout_path = "",
                    const std::string& folder = ".") {
-    error_path_ =
-        (std::filesystem::temp_directory_path() / ("longshot_err_" + std::to_string(::getpid()))).string();
+    error_path_ = (std::filesystem::temp_directory_path() / "longshot-err-XXXXXX").string();
+    const int err = ::mkstemp(error_path_.data());
+    if (err < 0) std::abort();
     int pipe_ends[2];
     if (::pipe(pipe_ends) != 0) std::abort();
     pid_ = ::fork();
     if (pid_ == 0) {
-      const int err = ::open(error_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
       const int out = stdout_path.empty() ? pipe_ends[1] : ::open(stdout_path.c_str(), O_WRONLY);
       ::dup2(out, STDOUT_FILENO);
       ::dup2(err, STDERR_FILENO);
@@ -60,6 +60,7 @@ class Process {
       ::_exit(127);
     }
     ::close(pipe_ends[1]);
+    ::close(err);
     out_ = pipe_ends[0];
   }
 

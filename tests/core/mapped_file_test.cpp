@@ -3,13 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <functional>
 
 #include "core/error.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
@@ -19,15 +19,11 @@ namespace fs = std::filesystem;
 /// A folder of its own for each test, removed at the end.
 class Files : public testing::Test {
  protected:
-  Files() : folder_(fs::path(testing::TempDir()) / ("longshot_files_" + std::to_string(::getpid()))) {
-    fs::create_directories(folder_);
-  }
-  ~Files() override { fs::remove_all(folder_); }
-
   std::string Path(const std::string& name) const { return (folder_ / name).string(); }
   size_t Count() const { return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), {})); }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 std::string MessageOf(const std::function<void()>& body) {
@@ -117,7 +113,8 @@ TEST_F(Files, AFullDiskLeavesTheOldFile) {
 
 TEST(Device, AFullDeviceGivesTheSystemsReason) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
-  const fs::path link = fs::path(testing::TempDir()) / ("longshot_full_" + std::to_string(::getpid()));
+  const TemporaryFolder folder;
+  const fs::path link = folder / "link";
   // The temporary name leads to the device: the write itself fails with "no space".
   fs::create_symlink("/dev/full", link.string() + ".part");
   EXPECT_EQ(MessageOf([&] { WriteFileAtomically(link.string(), "content"); }),
