@@ -24,6 +24,7 @@ class TextStream {
     Show(matcher_.Finish());
     return std::move(text_);
   }
+  bool stopped() const { return matcher_.matched(); }
 
  private:
   void Show(const std::string& piece) {
@@ -66,6 +67,8 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   answer.result = engine.Generate(generate);
   progress.Finish();
   answer.text = stream.Finish();
+  // The bytes held back until the end may complete a stop string: then the answer ended with it, not after it.
+  if (stream.stopped() && answer.result.stop != StopReason::kInterrupted) answer.result.stop = StopReason::kStopString;
   answer.sha256 = Sha256Hex(answer.text);
   return answer;
 }
