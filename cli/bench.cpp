@@ -10,6 +10,7 @@
 #include "cli/interrupt.h"
 #include "cli/memory_table.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/roofs.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -67,16 +68,16 @@ constexpr int64_t kMaxRows = 512;
 
 std::vector<int64_t> ParseList(const std::string& text, const char* flag, int64_t least) {
   std::vector<int64_t> values;
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t comma = std::min(rest.find(','), rest.size());
+  for (size_t begin = 0; begin <= text.size() && !text.empty();) {
+    const size_t comma = std::min(text.find(',', begin), text.size());
     int64_t value = 0;
-    const auto [stop, error] = std::from_chars(rest.data(), rest.data() + comma, value);
-    if (error != std::errc() || stop != rest.data() + comma || value < least || value > (1 << 30)) {
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + comma, value);
+    if (error != std::errc() || stop != text.data() + comma || value < least || value > (1 << 30)) {
       Throw(ErrorCode::kUsage, "{}: expected numbers of at least {} separated by commas, got '{}'", flag,
             least, Printable(text));
     }
     values.push_back(value);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    begin = comma + 1;
   }
   return values;
 }
@@ -103,7 +104,10 @@ std::vector<BenchEntry> Plan(const BenchOptions& options) {
 class Bench {
  public:
   Bench(const Model* model, const BareSequence::Options& options, uint64_t seed)
-      : vocab_(model->config().vocab_size), random_(seed), sequence_(model, options) {}
+      : vocab_(model->config().vocab_size),
+        pass_rows_(options.pass_rows),
+        random_(seed),
+        sequence_(model, options) {}
 
   void Run(std::span<BenchEntry> entries, int64_t repetitions) {
     for (size_t begin = 0; begin < entries.size();) {
@@ -118,15 +122,29 @@ class Bench {
   void RunDepth(std::span<BenchEntry> entries, int64_t repetitions) {
     const int64_t depth = entries[0].n_depth;
     Note(fmt::format("bench: depth {}", depth));
-    sequence_.Truncate(0);
-    sequence_.Feed(RandomTokens(depth));
-    for (BenchEntry& entry : entries) Sample(entry);  // warms up
+    Prefill(depth);
+    for (BenchEntry& entry : entries) {
+      if (Interrupted()) return;
+      Sample(entry);  // warms up
+    }
     for (int64_t r = 0; r < repetitions; ++r) {
       for (BenchEntry& entry : entries) {
         if (Interrupted()) return;
         entry.samples_ms.push_back(Sample(entry));
       }
     }
+  }
+
+  void Prefill(int64_t depth) {
+    sequence_.Truncate(0);
+    const std::vector<Token> tokens = RandomTokens(depth);
+    Progress progress("prefill");
+    for (int64_t done = 0; done < depth && !Interrupted();) {
+      const int64_t rows = std::min(pass_rows_, depth - done);
+      sequence_.Feed(std::span(tokens).subspan(static_cast<size_t>(done), static_cast<size_t>(rows)));
+      progress.Show(done += rows, depth);
+    }
+    progress.Finish();
   }
 
   /// Milliseconds of one repetition.
@@ -152,7 +170,7 @@ class Bench {
     return tokens;
   }
 
-  int64_t vocab_;
+  int64_t vocab_, pass_rows_;
   std::mt19937_64 random_;
   BareSequence sequence_;
 };
@@ -172,10 +190,18 @@ void SetFloors(std::span<BenchEntry> entries, const Model& model, const Roofs& r
   }
 }
 
-int64_t LongestContext(std::span<const BenchEntry> entries) {
-  int64_t longest = 0;
-  for (const BenchEntry& entry : entries) longest = std::max(longest, entry.n_depth + entry.tokens());
-  return longest;
+int64_t ContextOf(const BenchEntry& entry) { return entry.n_depth + entry.tokens(); }
+
+const BenchEntry& Longest(std::span<const BenchEntry> entries) {
+  return *std::max_element(entries.begin(), entries.end(), [](const BenchEntry& a, const BenchEntry& b) {
+    return ContextOf(a) < ContextOf(b);
+  });
+}
+
+/// "-d 8000 with -p 512 (8512 tokens)".
+std::string Asked(const BenchEntry& entry) {
+  const char* flag = entry.n_prompt > 0 ? "-p" : entry.n_gen > 0 ? "-n" : "--rows";
+  return fmt::format("-d {} with {} {} ({} tokens)", entry.n_depth, flag, entry.tokens(), ContextOf(entry));
 }
 
 int64_t MostRows(std::span<const BenchEntry> entries) {
@@ -205,13 +231,15 @@ int RunBench(std::span<const std::string> arguments) {
   CommandLine line("bench",
                    "Speed of prefill (pp), decoding (tg) and verification (rows), as llama-bench tells it.");
   line.Add({"Options", BindFields(options)});
+  line.Example("longshot bench -p 512 -n 64 -d 0,4096 --rows 1,4,16 -r 3");
   if (!ParseArguments(line, arguments)) return 0;
 
   std::vector<BenchEntry> entries = Plan(options);
   const auto file = OpenModelFile(options.runtime.file.model);
-  const int64_t context = LongestContext(entries);
+  const BenchEntry& longest = Longest(entries);
+  const int64_t context = ContextOf(longest);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, context);
-  ResolveContext(config, context, 0, 0);
+  RequireContext(config, context, Asked(longest));
   BenchSetting setting{.model_path = options.runtime.file.model,
                        .model_type = ModelType(*file),
                        .n_batch = options.runtime.batch_size,

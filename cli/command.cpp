@@ -10,6 +10,24 @@
 namespace longshot {
 namespace {
 
+/// Flags of the project's conventions that this version lacks: told so, rather than that another one is near.
+constexpr std::string_view kAbsentFlags[] = {"-md",
+                                             "--spec-draft-model",
+                                             "--model-draft",
+                                             "--draft-model",
+                                             "-cd",
+                                             "--prompt-cache",
+                                             "--spec-draft-ctx-size",
+                                             "--ctx-size-draft",
+                                             "--spec-kv-policy",
+                                             "--spec-kv-budget",
+                                             "--spec-exit-layer",
+                                             "--exit-layer",
+                                             "--spec-margin",
+                                             "--spec-rag-chunk-tokens",
+                                             "--spec-rag-budget",
+                                             "--spec-rag-threshold"};
+
 constexpr std::array kCommands = {
     Command{"generate", "answer a question about a long document", RunGenerate},
     Command{"demo", "plain decoding and every drafter on the same questions, and a table", RunDemo},
@@ -27,7 +45,7 @@ std::span<const Command> Commands() { return kCommands; }
 
 bool ParseArguments(const CommandLine& line, std::span<const std::string> arguments) {
   std::vector<std::string> hints;
-  const bool run = line.Parse(arguments, hints);
+  const bool run = line.Parse(arguments, hints, kAbsentFlags);
   if (!run) WriteOutput(line.Help());
   for (const std::string& hint : hints) Note("hint: " + hint);
   return run;

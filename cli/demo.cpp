@@ -72,13 +72,15 @@ struct DemoOptions {
 };
 
 struct Task {
-  std::string name;
-  std::string question;
+  std::string_view name;
+  std::string_view question;
+  int64_t section_tokens;  ///< the question quotes this much of the document's middle; 0: nothing
 };
 
-const Task kTasks[] = {
-    {"question", "What is this project for, and how do its parts work together? Answer in your own words."},
-    {"copying", "Repeat the beginning of the document above word for word."},
+constexpr Task kTasks[] = {
+    {"question", "What is this project for, and how do its parts work together? Answer in your own words.",
+     0},
+    {"copying", "Repeat this section of the document word for word, changing nothing:", 220},
 };
 
 /// The first `limit` tokens of a document, up to the end of a line.
@@ -91,6 +93,13 @@ std::string CutDocument(const Tokenizer& tokenizer, std::string document, int64_
   return cut;
 }
 
+/// Whole lines from the middle of a document, about `tokens` of them.
+std::string MiddleSection(const Tokenizer& tokenizer, const std::string& document, int64_t tokens) {
+  const size_t line = document.find('\n', document.size() / 2);
+  if (line == std::string::npos) return CutDocument(tokenizer, document, tokens);
+  return CutDocument(tokenizer, document.substr(line + 1), tokens);
+}
+
 std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const DemoOptions& options) {
   if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
   const std::string document =
@@ -101,6 +110,9 @@ std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const D
     ChatPrompt prompt;
     prompt.document = document;
     prompt.question = task.question;
+    if (task.section_tokens > 0) {
+      prompt.question += "\n\n" + MiddleSection(tokenizer, document, task.section_tokens);
+    }
     prompts.push_back(EncodeChat(tokenizer, format, prompt));
   }
   return prompts;
@@ -127,7 +139,7 @@ class Demo {
   void Run(std::span<const std::vector<Token>> prompts) {
     for (const Task& task : kTasks) {
       for (const Contestant& contestant : contestants_)
-        cells_.push_back({task.name, contestant.config.type, {}});
+        cells_.push_back({std::string(task.name), contestant.config.type, {}});
     }
     for (int64_t r = 0; r < options_.repetitions; ++r) {
       for (size_t task = 0; task < std::size(kTasks); ++task) {
@@ -202,11 +214,12 @@ int RunDemo(std::span<const std::string> arguments) {
   CommandLine line("demo",
                    "Plain decoding and every drafter on the same questions about a document, and a table.");
   line.Add({"Options", BindFields(options)});
+  line.Example("longshot demo --doc report.txt -n 256 -r 2");
   if (!ParseArguments(line, arguments)) return 0;
 
   const ResultFile result(options.json);
   const auto file = OpenModelFile(options.runtime.file.model);
-  const Tokenizer tokenizer(file->vocabulary());
+  const Tokenizer tokenizer = LoadTokenizer(*file);
   const auto prompts = BuildPrompts(tokenizer, options);
   size_t longest = 0;
   for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
@@ -223,6 +236,7 @@ int RunDemo(std::span<const std::string> arguments) {
   demo.Run(prompts);
   const std::vector<DemoLine> lines = demo.Lines();
   WriteOutput(fmt::format("\n{}", FormatDemoTable(lines)));
+  if (!lines.empty()) Note(fmt::format("{} runs of every line, each with its own seed", lines[0].runs));
   if (result.wanted()) result.Write(Dump(Report(lines, options, loaded.backend->Describe())));
   if (Interrupted()) return kInterruptedStatus;
   for (const DemoLine& each : lines) {
@@ -231,6 +245,7 @@ int RunDemo(std::span<const std::string> arguments) {
             each.drafter, each.task);
     }
   }
+  RequireProposals(lines);
   return 0;
 }
 

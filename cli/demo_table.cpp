@@ -91,6 +91,19 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
   return line;
 }
 
+void RequireProposals(std::span<const DemoLine> lines) {
+  for (const DemoLine& line : lines) {
+    const bool proposed = std::any_of(lines.begin(), lines.end(), [&](const DemoLine& other) {
+      return other.drafter == line.drafter && other.proposed;
+    });
+    if (proposed || line.drafter == "none") continue;
+    Throw(ErrorCode::kUnsupported,
+          "{} proposed no token in any run, so its speed says nothing: ask for longer answers "
+          "with -n, or for a longer document with --doc-tokens",
+          line.drafter);
+  }
+}
+
 std::string FormatDemoTable(std::span<const DemoLine> lines) {
   std::string out =
       fmt::format("| {:<9} | {:<16} | {:>6} | {:>7} | {:>15} | {:<24} | {:>7} | {:>8} | {:<7} | {:<9} |\n",

@@ -44,6 +44,10 @@ struct DemoLine {
 /// REQUIRES: both have the same, positive number of runs.
 DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain);
 
+/// Errors: kUnsupported naming the first drafter that proposed nothing in any line: its speed would say
+/// nothing.
+void RequireProposals(std::span<const DemoLine> lines);
+
 std::string FormatDemoTable(std::span<const DemoLine> lines);
 nlohmann::json ToJson(const DemoLine& line);
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <vector>
 
+#include "cli/output.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/printable.h"
@@ -23,19 +25,36 @@ bool IsBlank(const std::string& content) {
   return content.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
 }
 
-void AddFile(const std::string& path, bool is_named, std::vector<TextFile>& files) {
-  std::string content = ReadFile(path == "-" ? "/dev/stdin" : path);
-  const std::string name = path == "-" ? "standard input" : path;
-  if (IsBinary(content)) {
-    if (!is_named) return;
+/// Whether the first 64 KB hold a NUL: large binaries are known without reading them whole.
+bool StartsBinary(const std::string& path) {
+  std::string head(64 << 10, '\x01');
+  std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
+  return head.find('\0') != std::string::npos;
+}
+
+/// The one document that `path` names, or standard input for "-".
+TextFile ReadNamed(const std::string& path) {
+  const bool piped = path == "-";
+  TextFile file{piped ? "standard input" : path, ""};
+  const bool binary = !piped && StartsBinary(path);
+  if (!binary) file.content = ReadFile(piped ? "/dev/stdin" : path);
+  if (binary || IsBinary(file.content)) {
     Throw(ErrorCode::kFormat, "--doc {}: expected text, got a binary file; convert it to text first",
-          Printable(name));
+          Printable(file.name));
   }
-  if (IsBlank(content)) {
-    if (!is_named) return;
-    Throw(ErrorCode::kFormat, "--doc {}: expected text, got an empty document", Printable(name));
+  if (IsBlank(file.content)) {
+    Throw(ErrorCode::kFormat, "--doc {}: expected text, got an empty document", Printable(file.name));
   }
-  files.push_back({name, std::move(content)});
+  return file;
+}
+
+/// False for a file of a folder that is not text.
+bool AddIfText(const std::string& path, std::vector<TextFile>& files) {
+  if (StartsBinary(path)) return false;
+  std::string content = ReadFile(path);
+  if (IsBinary(content) || IsBlank(content)) return false;
+  files.push_back({path, std::move(content)});
+  return true;
 }
 
 bool IsHidden(const fs::path& path) { return path.filename().string().starts_with("."); }
@@ -53,9 +72,11 @@ void AddFolder(const std::string& folder, std::vector<TextFile>& files) {
   if (error)
     Throw(ErrorCode::kIo, "--doc {}: cannot read the folder: {}", Printable(folder), error.message());
   std::sort(paths.begin(), paths.end());
-  const size_t before = files.size();
-  for (const std::string& path : paths) AddFile(path, false, files);
-  if (files.size() == before) {
+  const auto read = std::count_if(paths.begin(), paths.end(),
+                                  [&](const std::string& path) { return AddIfText(path, files); });
+  Note(fmt::format("--doc {}: {} text files read, {} binary or empty ones skipped", Printable(folder, 300),
+                   read, static_cast<int64_t>(paths.size()) - read));
+  if (read == 0) {
     Throw(ErrorCode::kFormat, "--doc {}: expected text files in the folder, found none", Printable(folder));
   }
 }
@@ -80,7 +101,7 @@ std::string ReadDocuments(std::span<const std::string> paths) {
     if (path != "-" && fs::is_directory(path)) {
       AddFolder(path, files);
     } else {
-      AddFile(path, true, files);
+      files.push_back(ReadNamed(path));
     }
   }
   if (files.size() == 1) return std::move(files[0].content);

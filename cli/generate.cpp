@@ -7,10 +7,12 @@
 #include "cli/answer.h"
 #include "cli/build_info.h"
 #include "cli/command.h"
+#include "cli/fit_context.h"
 #include "cli/generate_options.h"
 #include "cli/idle_drafter.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
+#include "cli/option_conflicts.h"
 #include "cli/output.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
@@ -55,16 +57,17 @@ void PrintSummary(const GenerateOptions& options, const ResultOptions& results, 
     Note(fmt::format("the output loops: {:.0f} % of its 4-grams are repeats, which flatters every drafter",
                      metrics.looping_share * 100));
   }
-  if (options.drafter.type != "none") Note(AcceptanceLine(metrics));
+  if (metrics.num_draft_tokens > 0) Note(AcceptanceLine(metrics));
   if (!results.metrics) return;
   const json counters = MetricsJson(metrics), phases = PhasesJson(metrics.time_ms);
   for (const auto& [key, value] : counters.items()) Note(fmt::format("{} {}", key, value.dump()));
   for (const auto& [key, value] : phases.items()) Note(fmt::format("{}_ms {}", key, value.dump()));
 }
 
-json Report(std::span<const Section> sections, const DraftPlan& plan, const LoadedTarget& loaded,
-            const Answer& answer, Exactness exactness) {
+json Report(std::span<const Section> sections, std::span<const Token> prompt, const DraftPlan& plan,
+            const LoadedTarget& loaded, const Answer& answer, Exactness exactness) {
   json report = AnswerJson(answer);
+  report["prompt_sha256"] = PromptHash(prompt);
   report["exactness"] = Name(exactness);
   report["config"] = ConfigJson(sections);
   report["config_sha256"] = ConfigHash(report["config"]);
@@ -86,21 +89,27 @@ int RunGenerate(std::span<const std::string> arguments) {
   CommandLine line("generate", "Answers a question about a long document with speculative decoding.");
   for (const Section& section : sections) line.Add(section);
   line.Add({"result", BindFields(results)});
+  line.Example("longshot generate --doc report.txt -p 'What went wrong in March?' --spec-type copy -n 200");
   if (!ParseArguments(line, arguments)) return 0;
 
   // Everything that can be wrong with the request is found before the weights are packed.
   const ResultFile result(results.json);
+  RequireConsistent(options);
   const DrafterEntry& entry = FindDrafter(options.drafter.type);
   ParseTreeShape(options.drafter.tree.shape);
   StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
   const auto file = OpenModelFile(options.runtime.file.model);
-  const Tokenizer tokenizer(file->vocabulary());
+  const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
+  const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
   options.answer.ctx_size = ResolveContext(config, options.answer.ctx_size, prompt_tokens, needed);
+  if (open_ended) {
+    options.answer.ctx_size = FitContext(options.runtime, config, prompt_tokens + 1, options.answer.ctx_size);
+  }
   ChooseSeed(options.answer);
 
   CatchInterrupt();
@@ -121,7 +130,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   loaded.memory.draft = drafter->bytes();
   PrintSummary(options, results, answer, drafter->idle());
   if (result.wanted()) {
-    result.Write(Dump(Report(sections, plan, loaded, answer, WorstExactness(*verifier, entry.exactness))));
+    result.Write(Dump(Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, entry.exactness))));
   }
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
+#include "cli/available_memory.h"
 #include "core/error.h"
 
 namespace longshot {
@@ -40,9 +41,9 @@ int64_t AvailableMemory() {
   std::ifstream in("/proc/meminfo");
   std::string key;
   for (int64_t kilobytes = 0; in >> key >> kilobytes; in.ignore(64, '\n')) {
-    if (key == "MemAvailable:") return kilobytes * 1024;
+    if (key == "MemAvailable:") return std::min(kilobytes * 1024, GroupMemory());
   }
-  return std::numeric_limits<int64_t>::max();
+  return GroupMemory();
 }
 
 int64_t PeakMemory() {

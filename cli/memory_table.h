@@ -21,7 +21,8 @@ struct MemoryTable {
   void Require(int64_t available) const;
 };
 
-/// Bytes this machine can still give out, or the largest number when it does not say.
+/// Bytes this machine, and the control groups of this process, can still give out, or the largest number when
+/// it does not say.
 int64_t AvailableMemory();
 
 /// The most memory this process has held so far, in bytes.

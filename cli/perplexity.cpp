@@ -48,8 +48,8 @@ struct PerplexityOptions {
   }
 };
 
-/// Rows of a pass of the prompt path whose logits are held at once.
-constexpr int64_t kPassRows = 32;
+/// Most rows of a pass that is scored, whose logits are held at once; passes that are not take -ub rows.
+constexpr int64_t kLogitRows = 32;
 
 /// Sums of negative log-likelihoods, in nats.
 struct Likelihood {
@@ -80,16 +80,13 @@ double NegativeLogLikelihood(std::span<const float> logits, Token token) {
 void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t first_scored,
                  int64_t pass_rows, int64_t vocab, Likelihood& total) {
   sequence.Truncate(0);
+  sequence.Feed(window.first(static_cast<size_t>(first_scored)));
   const int64_t last = static_cast<int64_t>(window.size()) - 1;  // predicts nothing in this window
-  for (int64_t begin = 0; begin < last; begin += pass_rows) {
+  for (int64_t begin = first_scored; begin < last; begin += pass_rows) {
     const int64_t rows = std::min(pass_rows, last - begin);
-    const auto tokens = window.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows));
-    if (begin + rows <= first_scored) {
-      sequence.Feed(tokens);
-      continue;
-    }
-    const std::span<const float> logits = sequence.FeedForLogits(tokens);
-    for (int64_t row = std::max<int64_t>(0, first_scored - begin); row < rows; ++row) {
+    const std::span<const float> logits =
+        sequence.FeedForLogits(window.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)));
+    for (int64_t row = 0; row < rows; ++row) {
       total.Add(
           NegativeLogLikelihood(logits.subspan(static_cast<size_t>(row * vocab), static_cast<size_t>(vocab)),
                                 window[static_cast<size_t>(begin + row + 1)]));
@@ -111,7 +108,7 @@ std::vector<Token> ReadTokens(const PerplexityOptions& options, const Tokenizer&
 
 /// llama.cpp scores whole windows only; with --all the remainder is a shorter window of its own.
 Likelihood ScoreText(BareSequence& sequence, std::span<const Token> tokens, const PerplexityOptions& options,
-                     int64_t vocab, Token bos) {
+                     int64_t logit_rows, int64_t vocab, Token bos) {
   Likelihood total;
   Progress progress("perplexity");
   const int64_t size = static_cast<int64_t>(tokens.size());
@@ -121,8 +118,7 @@ Likelihood ScoreText(BareSequence& sequence, std::span<const Token> tokens, cons
     const auto source = tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(length));
     std::vector<Token> window(source.begin(), source.end());
     if (bos != kNoToken) window[0] = bos;
-    ScoreWindow(sequence, window, options.all ? 0 : options.ctx_size / 2, options.decode ? 1 : kPassRows,
-                vocab, total);
+    ScoreWindow(sequence, window, options.all ? 0 : options.ctx_size / 2, logit_rows, vocab, total);
     progress.Show(begin + length, size);
   }
   progress.Finish();
@@ -136,22 +132,25 @@ int RunPerplexity(std::span<const std::string> arguments) {
   CommandLine line("perplexity",
                    "How well the model predicts a text: windows of -c tokens from an empty cache.");
   line.Add({"Options", BindFields(options)});
+  line.Example("longshot perplexity -f report.txt -c 2048 --all");
   if (!ParseArguments(line, arguments)) return 0;
 
   const ResultFile result(options.json);
   const auto file = OpenModelFile(options.runtime.file.model);
-  const Tokenizer tokenizer(file->vocabulary());
+  const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = ReadTokens(options, tokenizer);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);
   ResolveContext(config, options.ctx_size, 0, 0);
   const auto backend = MakeBackend(options.runtime);
   const auto model = LoadModel(*backend, file, config);
+  const int64_t pass_rows = options.decode ? 1 : PassRows(options.runtime);
+  const int64_t logit_rows = std::min(pass_rows, kLogitRows);
   BareSequence sequence(model.get(), {.capacity = options.ctx_size,
                                       .k_type = CacheType(options.runtime.cache_type_k),
                                       .v_type = CacheType(options.runtime.cache_type_v),
-                                      .pass_rows = kPassRows,
-                                      .logit_rows = kPassRows});
-  const Likelihood total = ScoreText(sequence, tokens, options, config.vocab_size,
+                                      .pass_rows = pass_rows,
+                                      .logit_rows = logit_rows});
+  const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,
                                      tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
   const double perplexity = std::exp(total.Mean());
   WriteOutput(fmt::format(

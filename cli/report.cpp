@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <nlohmann/json.hpp>
+
+#include "core/sha256.h"
 
 namespace longshot {
 namespace {
@@ -71,9 +74,17 @@ json AnswerJson(const Answer& answer) {
           {"output_sha256", answer.sha256},
           {"looping", metrics.looping_share > kLoopingShare},
           {"looping_share", metrics.looping_share},
+          {"latency_ms", metrics.time_ms.prefill + metrics.time_ms.prefill_draft + metrics.time_ms.decode()},
           {"timings", TimingsJson(metrics)},
           {"phases_ms", PhasesJson(metrics.time_ms)},
           {"metrics", MetricsJson(metrics)}};
+}
+
+std::string PromptHash(std::span<const Token> prompt) {
+  static_assert(std::endian::native == std::endian::little && sizeof(Token) == 4);
+  Sha256 hash;
+  hash.Update(std::as_bytes(prompt));
+  return hash.HexDigest();
 }
 
 std::string AcceptanceLine(const GenerationMetrics& metrics) {

@@ -28,6 +28,9 @@ nlohmann::json ConfigJson(std::span<const Section> sections);
 /// Text, tokens, why it ended, its hash, whether it loops, and its metrics.
 nlohmann::json AnswerJson(const Answer& answer);
 
+/// SHA-256 of a prompt's token ids, four bytes each, lowest first.
+std::string PromptHash(std::span<const Token> prompt);
+
 /// "draft acceptance = 0.64479 (  167 accepted /   259 generated), mean len =  2.92": llama.cpp's closing
 /// line, whose mean counts rounds with a draft only.
 std::string AcceptanceLine(const GenerationMetrics& metrics);

@@ -51,7 +51,7 @@ struct RuntimeOptions {
     visit(Field{.name = "cpu_isa",
                 .flags = "--cpu-isa",
                 .choices = {"", "avx2", "avx512", "amx"},
-                .help = "instruction set; empty: the best there is"},
+                .help = "instruction set; auto: the best there is"},
           self.cpu_isa);
     visit(Field{.name = "weight_type",
                 .flags = "--weight-type",
@@ -92,7 +92,7 @@ struct RuntimeOptions {
     visit(Field{.name = "rope_scaling",
                 .flags = "--rope-scaling",
                 .choices = {"", "none", "linear", "yarn"},
-                .help = "context extension; empty: what the model file says"},
+                .help = "context extension; auto: what the model file says"},
           self.rope_scaling);
     visit(Field{.name = "rope_scale",
                 .flags = "--rope-scale",

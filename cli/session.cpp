@@ -34,6 +34,17 @@ std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options) {
   return MakeCpuBackend(cpu);
 }
 
+Tokenizer LoadTokenizer(const ModelFile& file) {
+  Tokenizer tokenizer(file.vocabulary());
+  if (tokenizer.vocab_size() > file.config().vocab_size) {
+    Throw(ErrorCode::kFormat,
+          "{}: the tokenizer has {} tokens, but the model only {} rows of embeddings: they do not "
+          "belong together",
+          Printable(file.path(), 300), tokenizer.vocab_size(), file.config().vocab_size);
+  }
+  return tokenizer;
+}
+
 DType CacheType(const std::string& name) {
   if (name == "f32") return DType::kF32;
   if (name == "f16") return DType::kF16;
@@ -66,14 +77,33 @@ ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& optio
   return extended;
 }
 
+int64_t UsableContext(const ModelConfig& config) {
+  return config.sliding_window > 0 ? std::min(config.context, config.sliding_window) : config.context;
+}
+
+void RequireContext(const ModelConfig& config, int64_t tokens, const std::string& asked) {
+  if (tokens > config.context) {
+    Throw(ErrorCode::kCapacity,
+          "{}: the model's context is {} tokens; ask for less, or extend it with --rope-scaling yarn", asked,
+          config.context);
+  }
+  if (tokens > UsableContext(config)) {
+    Throw(ErrorCode::kUnsupported,
+          "{}: the model attends to a sliding window of {} tokens, which this build reads as full attention; "
+          "ask for "
+          "no more than that",
+          asked, config.sliding_window);
+  }
+}
+
 int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prompt_tokens, int64_t needed) {
   const int64_t least = std::max(prompt_tokens + 1, needed);
-  if (ctx_size > config.context) {
-    Throw(ErrorCode::kCapacity,
-          "-c {}: the model's context is {} tokens; ask for less, or extend it with --rope-scaling yarn",
-          ctx_size, config.context);
+  RequireContext(config, ctx_size, fmt::format("-c {}", ctx_size));
+  if (least <= config.context) {
+    RequireContext(config, least,
+                   fmt::format("the request needs {} tokens ({} of prompt)", least, prompt_tokens));
   }
-  const int64_t limit = ctx_size > 0 ? ctx_size : config.context;
+  const int64_t limit = ctx_size > 0 ? ctx_size : UsableContext(config);
   if (least > limit) {
     const std::string cure =
         ctx_size > 0 && least <= config.context

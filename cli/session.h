@@ -20,6 +20,10 @@ std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path);
 /// Errors: kUnsupported for GPU layers or an instruction set that this machine lacks.
 std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options);
 
+/// The file's tokenizer. Errors: those of `Tokenizer`; kFormat when it has more tokens than the model has
+/// rows of embeddings (fewer are padding).
+Tokenizer LoadTokenizer(const ModelFile& file);
+
 /// The type a `--cache-type-*` names. REQUIRES: one of its choices.
 DType CacheType(const std::string& name);
 
@@ -27,9 +31,17 @@ DType CacheType(const std::string& name);
 /// is what was asked for (0: nothing). Errors: kUsage when the flags contradict each other.
 ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& options, int64_t ctx_size);
 
+/// Tokens the model reads as it was trained: its context, or its sliding window, which this build does not
+/// slide.
+int64_t UsableContext(const ModelConfig& config);
+
+/// Refuses more than `UsableContext`. `asked` names what asked for the tokens: "-c 9000".
+/// Errors: kCapacity, or kUnsupported for a sliding window, with the cure.
+void RequireContext(const ModelConfig& config, int64_t tokens, const std::string& asked);
+
 /// Tokens of context to open for a request: `ctx_size`, or, if that is 0, `needed` and at most the model's.
 /// `needed` is -1 when the answer has no limit.
-/// Errors: kCapacity naming the tokens needed, what there is, and the cure.
+/// Errors: kCapacity naming the tokens needed, what there is, and the cure; those of `RequireContext`.
 int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prompt_tokens, int64_t needed);
 
 /// Packs the weights, with the shape (and so the context extension) of `config`.

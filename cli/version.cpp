@@ -40,7 +40,8 @@ int RunVersion(std::span<const std::string> arguments) {
   CommandLine line("version", "Build, libraries, instruction sets.");
   if (!ParseArguments(line, arguments)) return 0;
   const CpuFeatures cpu = DetectCpu();
-  WriteOutput(fmt::format("longshot {}\n", kVersion) + fmt::format("build: {}, {}\n", kBuildType, kCompiler) +
+  WriteOutput(fmt::format("longshot {} (commit {})\n", kVersion, kCommit) +
+              fmt::format("build: {}, {}\n", kBuildType, kCompiler) +
               fmt::format("libraries: {}\n", Libraries()) + fmt::format("processor: {}\n", cpu.model_name) +
               fmt::format("instruction sets found: {}\n", InstructionSets(cpu)) +
               fmt::format("numeric path used: {}\n", NumericPath()) +

@@ -27,9 +27,12 @@ struct Field {
   std::vector<std::string_view> aliases = {};   ///< accepted with a one-line hint
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
-  std::vector<std::string_view> choices = {};   ///< allowed values of a string; empty: any
+  std::vector<std::string_view> choices = {};   ///< allowed values of a string; empty: any; "" is shown as "auto"
   std::string_view unit = "";
   std::string_view help = "";
 };
+
+/// How a choice that is the empty text is spelled for people.
+inline constexpr std::string_view kEmptyChoice = "auto";
 
 }  // namespace longshot

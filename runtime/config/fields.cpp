@@ -20,7 +20,7 @@ std::string Bound(double value) { return fmt::format("{}", value); }
 
 /// "a whole number from 0 to 10 (tokens)", "one of a, b".
 std::string Expected(const Field& field, std::string_view noun) {
-  if (!field.choices.empty()) return fmt::format("one of {}", fmt::join(field.choices, ", "));
+  if (!field.choices.empty()) return fmt::format("one of {}", fmt::join(ShownChoices(field), ", "));
   std::string text(noun);
   const bool low = std::isfinite(field.minimum), high = std::isfinite(field.maximum);
   if (low && high) text += fmt::format(" from {} to {}", Bound(field.minimum), Bound(field.maximum));
@@ -88,6 +88,7 @@ class FieldChecker {
     out = value;
   }
   void Parse(std::string_view text, std::string& out) const {
+    if (text == kEmptyChoice && !IsChoice(field_, std::string(text))) text = "";
     Check(std::string(text));
     out = text;
   }
@@ -143,6 +144,12 @@ const BoundField& FindKey(std::span<const BoundField> fields, const std::string&
 }
 
 }  // namespace
+
+std::vector<std::string_view> ShownChoices(const Field& field) {
+  std::vector<std::string_view> shown = field.choices;
+  std::replace(shown.begin(), shown.end(), std::string_view(), kEmptyChoice);
+  return shown;
+}
 
 void SetField(const BoundField& bound, std::string_view text, std::string_view shown_as) {
   const FieldChecker check(bound.field, ErrorCode::kUsage, shown_as);

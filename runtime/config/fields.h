@@ -31,6 +31,9 @@ struct Section {
   std::vector<BoundField> fields;
 };
 
+/// The choices as help and errors show them and flags take them.
+std::vector<std::string_view> ShownChoices(const Field& field);
+
 /// Sets a field from text; `shown_as` names it in errors (the flag as the user wrote it).
 /// Errors: kUsage naming the field, what it takes and what it got.
 void SetField(const BoundField& bound, std::string_view text, std::string_view shown_as);

@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <map>
+#include <memory>
 
 #include "core/error.h"
 #include "core/printable.h"
@@ -34,16 +36,36 @@ bool LooksLikeNumber(std::string_view argument) {
 std::string DefaultText(const BoundField& bound) {
   if (const auto* number = std::get_if<int64_t*>(&bound.value)) return std::to_string(**number);
   if (const auto* number = std::get_if<double*>(&bound.value)) return fmt::format("{}", **number);
-  if (const auto* text = std::get_if<std::string*>(&bound.value)) return **text;
+  if (const auto* text = std::get_if<std::string*>(&bound.value)) {
+    const bool is_empty_choice = (*text)->empty() && !bound.field.choices.empty();
+    return is_empty_choice ? std::string(kEmptyChoice) : **text;
+  }
   return "";
 }
 
 std::string TypeText(const BoundField& bound) {
-  if (!bound.field.choices.empty()) return fmt::format("{}", fmt::join(bound.field.choices, "|"));
+  if (!bound.field.choices.empty()) return fmt::format("{}", fmt::join(ShownChoices(bound.field), "|"));
   if (!bound.field.unit.empty()) return std::string(bound.field.unit);
   if (std::holds_alternative<int64_t*>(bound.value)) return "N";
   return std::holds_alternative<double*>(bound.value) ? "X" : "TEXT";
 }
+
+/// Help that shows a flag as llama.cpp spells it, short forms of several letters included.
+class FlagFormatter : public CLI::Formatter {
+ public:
+  /// Spellings by long name.
+  explicit FlagFormatter(std::map<std::string, std::string> spellings) : spellings_(std::move(spellings)) {
+    column_width(40);
+  }
+  std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+    const std::string name = option->get_lnames().empty() ? "" : "--" + option->get_lnames().front();
+    const auto at = spellings_.find(name);
+    return at != spellings_.end() ? at->second : CLI::Formatter::make_option_name(option, is_positional);
+  }
+
+ private:
+  std::map<std::string, std::string> spellings_;
+};
 
 }  // namespace
 
@@ -74,7 +96,8 @@ std::vector<CommandLine::Flag> CommandLine::Flags() const {
 }
 
 std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arguments,
-                                                std::vector<std::string>& hints) const {
+                                                std::vector<std::string>& hints,
+                                                std::span<const std::string_view> absent) const {
   const std::vector<Flag> flags = Flags();
   std::vector<std::string> known{"-h", "--help"};
   for (const Flag& flag : flags) known.insert(known.end(), flag.spellings.begin(), flag.spellings.end());
@@ -87,6 +110,10 @@ std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arg
         hints.push_back(fmt::format("{} is accepted as {}", name, flag.name));
         return &flag;
       }
+    }
+    if (std::find(absent.begin(), absent.end(), name) != absent.end()) {
+      Throw(ErrorCode::kUsage, "{} is not supported by this version (longshot {} --help lists what is)", name,
+            command_);
     }
     Throw(ErrorCode::kUsage, "unknown flag {}; the nearest known one is {} (longshot {} --help lists all)",
           Printable(name), Nearest(name, known), command_);
@@ -121,11 +148,10 @@ namespace {
 
 void AddOption(CLI::App& app, const std::string& section, const BoundField& bound, const std::string& name,
                const std::vector<std::string>& spellings) {
-  std::string names = name, help(bound.field.help);
+  std::string names = name;
+  const std::string help(bound.field.help);
   for (const std::string& spelling : spellings) {
     if (spelling.size() == 2) names = spelling + "," + names;
-    if (!IsLong(spelling) && spelling.size() > 2)
-      help += fmt::format("{}(also {})", help.empty() ? "" : " ", spelling);
   }
   if (const auto* on = std::get_if<bool*>(&bound.value)) {
     app.add_flag_callback(
@@ -145,13 +171,14 @@ void AddOption(CLI::App& app, const std::string& section, const BoundField& boun
 
 }  // namespace
 
-bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std::string>& hints) const {
+bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std::string>& hints,
+                        std::span<const std::string_view> absent) const {
   CLI::App app;
   for (const Flag& flag : Flags()) AddOption(app, flag.section->name, *flag.bound, flag.name, flag.spellings);
   for (const Positional& positional : positionals_) {
     app.add_option(positional.name, *positional.value, positional.help);
   }
-  std::vector<std::string> normal = Normalize(arguments, hints);
+  std::vector<std::string> normal = Normalize(arguments, hints, absent);
   std::reverse(normal.begin(), normal.end());  // CLI11 takes them last first
   try {
     app.parse(normal);
@@ -169,11 +196,16 @@ bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std:
 
 std::string CommandLine::Help() const {
   CLI::App app(summary_, "longshot " + command_);
-  app.get_formatter()->column_width(40);
-  for (const Flag& flag : Flags()) AddOption(app, flag.section->name, *flag.bound, flag.name, flag.spellings);
+  std::map<std::string, std::string> spellings;
+  for (const Flag& flag : Flags()) {
+    AddOption(app, flag.section->name, *flag.bound, flag.name, flag.spellings);
+    spellings[flag.name] = flag.bound->field.flags;
+  }
+  app.formatter(std::make_shared<FlagFormatter>(std::move(spellings)));
   for (const Positional& positional : positionals_) {
     app.add_option(positional.name, *positional.value, positional.help);
   }
+  if (!example_.empty()) app.footer("Example: " + example_);
   return app.help();
 }
 

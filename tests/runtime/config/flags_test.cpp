@@ -117,7 +117,7 @@ TEST(Flags, HelpShowsNamesUnitsDefaultsAndDoesNotRun) {
   line.Add({"Options", BindFields(options)});
   const std::string help = line.Help();
   for (const char* part :
-       {"Tries.", "-c,--ctx-size", "tokens", "=0.8", "f32|f16", "(also -ctk)", "go on after it"}) {
+       {"Tries.", "-c,--ctx-size", "tokens", "=0.8", "f32|f16", "-ctk,--cache-type-k", "go on after it"}) {
     EXPECT_NE(help.find(part), std::string::npos) << part << " is missing in\n" << help;
   }
 }

@@ -1,0 +1,66 @@
+#include "cli/option_conflicts.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/printable.h"
+
+namespace longshot {
+namespace {
+
+/// Names of conventions that other versions know.
+constexpr std::array kOtherDrafters = {"auto", "rag", "early-exit", "longspec", "draft-simple"};
+
+void RequireOneDrafter(const std::string& type) {
+  const bool is_list = type.find(',') != std::string::npos;
+  if (!is_list && std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end())
+    return;
+  std::string names;
+  for (const DrafterEntry& entry : Drafters()) names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  Throw(ErrorCode::kUsage, "--spec-type {}: {} not supported by this version; name one of {}",
+        Printable(type), is_list ? "lists of drafters are" : "it is", names);
+}
+
+/// The first field of a drafter's own settings that was changed, as its flag; empty when none was.
+template <class Config>
+std::string_view ChangedFlag(Config given) {
+  Config untouched;
+  const auto fields = BindFields(given);
+  const nlohmann::json values = ToJson(fields), defaults = ToJson(BindFields(untouched));
+  for (const BoundField& bound : fields) {
+    const std::string name(bound.field.name);
+    if (values[name] != defaults[name]) return bound.field.flags;
+  }
+  return {};
+}
+
+void RequireUsed(std::string_view flag, std::string_view type, std::string_view owner) {
+  // Plain decoding is the baseline of every drafter: scripts switch to it and leave the other flags.
+  if (flag.empty() || type == owner || type == "none") return;
+  Throw(ErrorCode::kUsage, "{} has no effect on --spec-type {}: leave it out, or use --spec-type {}", flag,
+        type, owner);
+}
+
+}  // namespace
+
+void RequireConsistent(const GenerateOptions& options) {
+  const DrafterConfig& drafter = options.drafter;
+  RequireOneDrafter(drafter.type);
+  FindDrafter(drafter.type);
+  TreeConfig tree = drafter.tree;
+  if (tree.mode == "off") tree.mode = TreeConfig().mode;  // true of every drafter that proposes chains
+  RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
+  RequireUsed(ChangedFlag(drafter.copy), drafter.type, "copy");
+  RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
+  if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
+    Throw(ErrorCode::kUsage,
+          "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or "
+          "use "
+          "--spec-verify coupled",
+          options.sampling.temperature);
+  }
+}
+
+}  // namespace longshot

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "cli/generate_options.h"
+
+namespace longshot {
+
+/// Refuses flags that would silently have no effect beside others.
+/// Errors: kUsage naming both and the cure.
+void RequireConsistent(const GenerateOptions& options);
+
+}  // namespace longshot
