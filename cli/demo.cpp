@@ -229,7 +229,11 @@ int RunDemo(std::span<const std::string> arguments) {
   const int64_t context = ResolveContext(config, 0, prompt_tokens, prompt_tokens + options.n_predict);
 
   CatchInterrupt();
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, context);
+  int64_t draft_bytes = 0;  // drafters take turns
+  for (const DrafterEntry& entry : Drafters()) {
+    draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
+  }
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, context, draft_bytes);
   Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens,
                    options.sampling.temperature));
   Demo demo(options, tokenizer, *loaded.target, prompt_tokens);

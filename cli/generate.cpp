@@ -113,7 +113,8 @@ int RunGenerate(std::span<const std::string> arguments) {
   ChooseSeed(options.answer);
 
   CatchInterrupt();
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size);
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size,
+                                   entry.most_bytes({options.answer.ctx_size, config.vocab_size}));
   const DraftPlan plan = MeasureDraft(*loaded.target, prompt_tokens, options.drafter);
   const auto drafter = MakeDrafter(options.drafter);
   Engine engine(loaded.target.get(), verifier.get(), drafter.get());

@@ -4,12 +4,14 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/memory_table.h"
+#include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/printable.h"
+#include "drafters/registry.h"
+#include "runtime/engine/model_target.h"
 #include "runtime/text/chat_format.h"
 
 namespace longshot {
@@ -109,16 +111,15 @@ json MemoryJson(const ModelConfig& config, InspectOptions& options) {
   const auto backend = MakeBackend(options.runtime);
   const ModelConfig extended = ExtendContext(config, options.runtime, options.ctx_size);
   const int64_t context = options.ctx_size > 0 ? options.ctx_size : extended.context;
-  const KvGeometry geometry{.layers = config.layers,
-                            .kv_heads = config.kv_heads,
-                            .head_dim = config.head_dim,
-                            .capacity = context,
-                            .k_type = CacheType(options.runtime.cache_type_k),
-                            .v_type = CacheType(options.runtime.cache_type_v)};
-  const int64_t rows = PassRows(options.runtime);
-  MemoryTable table{.weights = Model::WeightBytes(*backend, config),
-                    .target_kv = backend->KvBytes(geometry),
-                    .scratch = Scratch::Bytes(config, rows, 1)};
+  const ModelTargetOptions target{.prefill_rows = PassRows(options.runtime)};
+  const DraftExtent extent{.context = context, .vocab = config.vocab_size};
+  const MemoryTable table = PlanMemory(*backend, config,
+                                       {.context = context,
+                                        .k_type = CacheType(options.runtime.cache_type_k),
+                                        .v_type = CacheType(options.runtime.cache_type_v),
+                                        .pass_rows = target.pass_rows(),
+                                        .logit_rows = target.max_rows,
+                                        .draft = FindDrafter(DrafterConfig().type).most_bytes(extent)});
   json part = table.ToJson();
   part["context"] = context;
   return part;

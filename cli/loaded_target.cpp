@@ -3,28 +3,27 @@
 #include <algorithm>
 #include <optional>
 
+#include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
 namespace longshot {
 
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file,
-                        const ModelConfig& config, int64_t context) {
+                        const ModelConfig& config, int64_t context, int64_t draft_bytes) {
   LoadedTarget loaded;
   loaded.backend = MakeBackend(options);
   const ModelTargetOptions target{.max_context = context,
                                   .k_type = CacheType(options.cache_type_k),
                                   .v_type = CacheType(options.cache_type_v),
                                   .prefill_rows = PassRows(options)};
-  const KvGeometry geometry{.layers = config.layers,
-                            .kv_heads = config.kv_heads,
-                            .head_dim = config.head_dim,
-                            .capacity = context,
-                            .k_type = target.k_type,
-                            .v_type = target.v_type};
-  loaded.memory = {.weights = Model::WeightBytes(*loaded.backend, config),
-                   .target_kv = loaded.backend->KvBytes(geometry),
-                   .scratch = ModelTarget::ScratchBytes(config, target)};
+  loaded.memory = PlanMemory(*loaded.backend, config,
+                             {.context = context,
+                              .k_type = target.k_type,
+                              .v_type = target.v_type,
+                              .pass_rows = target.pass_rows(),
+                              .logit_rows = target.max_rows,
+                              .draft = draft_bytes});
   Note(loaded.memory.Line());
   loaded.memory.Require(AvailableMemory());
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);

@@ -33,6 +33,12 @@ struct DrafterConfig {
   }
 };
 
+/// What a drafter's memory depends on, known before anything is allocated.
+struct DraftExtent {
+  int64_t context = 0;  ///< tokens of prompt and answer
+  int64_t vocab = 0;
+};
+
 /// One drafter that can be chosen by name.
 struct DrafterEntry {
   std::string_view name;
@@ -40,6 +46,7 @@ struct DrafterEntry {
   Exactness exactness;    ///< of the output under an exact rule
   bool draws_own_law;     ///< its tokens come from a law, so that it profits from coupling
   bool grows_trees;       ///< its proposals branch, unless `TreeConfig::mode` is off
+  int64_t (*most_bytes)(const DraftExtent& extent);  ///< what it may come to hold beside the target's memory
   std::unique_ptr<Drafter> (*make)(const DrafterConfig& config);
 };
 

@@ -8,7 +8,7 @@
 namespace longshot {
 namespace {
 
-/// Room for this many tokens of output is made when a generation begins.
+/// Room for this many tokens of output is made where no target tells the context.
 constexpr int64_t kReservedOutput = 4096;
 
 /// First guesses of the chance that a copied token is right, for matches of 1, 2, 3-4, 5-8, ... tokens: long
@@ -33,7 +33,9 @@ void CopyDrafter::ResetRates() {
 
 void CopyDrafter::Begin(const DraftContext& context) {
   text_.Clear();
-  text_.Reserve(static_cast<int64_t>(context.prompt.size()) + kReservedOutput);
+  const auto prompt = static_cast<int64_t>(context.prompt.size());
+  text_.Reserve(context.target != nullptr ? std::max(prompt, context.target->max_context())
+                                          : prompt + kReservedOutput);
   for (Token token : context.prompt) text_.Append(token);
   ResetRates();
   pay_ = {};

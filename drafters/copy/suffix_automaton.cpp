@@ -13,6 +13,8 @@ constexpr int32_t kRoot = 0;
 constexpr int kRefreshedLinks = 64;
 constexpr size_t kSmallestTable = 64;
 
+size_t SlotsFor(int64_t tokens) { return std::bit_ceil(static_cast<size_t>(6 * tokens) + kSmallestTable); }
+
 }  // namespace
 
 void SuffixAutomaton::Clear() {
@@ -29,7 +31,7 @@ void SuffixAutomaton::Reserve(int64_t tokens) {
   text_.reserve(tokens);
   states_.reserve(2 * tokens + 1);
   edges_.reserve(3 * tokens);
-  const size_t slots = std::bit_ceil(static_cast<size_t>(6 * tokens) + kSmallestTable);
+  const size_t slots = SlotsFor(tokens);
   if (slots > slots_.size()) Rehash(slots);
 }
 
@@ -119,6 +121,11 @@ void SuffixAutomaton::Rehash(size_t slots) {
     while (slots_[slot] >= 0) slot = (slot + 1) & (slots_.size() - 1);
     slots_[slot] = static_cast<int32_t>(e);
   }
+}
+
+int64_t SuffixAutomaton::ReservedBytes(int64_t tokens) {
+  return static_cast<int64_t>(tokens * sizeof(Token) + (2 * tokens + 1) * sizeof(State) +
+                              3 * tokens * sizeof(Edge) + SlotsFor(tokens) * sizeof(int32_t));
 }
 
 int64_t SuffixAutomaton::bytes() const {

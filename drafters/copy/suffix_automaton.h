@@ -36,6 +36,8 @@ class SuffixAutomaton {
   /// ends are refreshed for at most 64 enclosing suffixes per token, which only texts like "aaaa..." exceed.
   SuffixMatch match() const { return match_; }
   int64_t bytes() const;
+  /// What `Reserve` takes for a text of `tokens` tokens.
+  static int64_t ReservedBytes(int64_t tokens);
 
  private:
   struct State {

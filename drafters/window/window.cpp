@@ -143,6 +143,15 @@ WindowDrafter::Draw WindowDrafter::DrawSampled(NodeId parent, uint32_t round) {
   return {draft_law_.ids[drawn], std::log(q / std::max(1 - q, 1e-9))};
 }
 
+int64_t WindowDrafter::bytes() const {
+  return static_cast<int64_t>(law_.ids.capacity() * sizeof(law_.ids[0]) +
+                              law_.probabilities.capacity() * sizeof(law_.probabilities[0]) +
+                              law_.log_weights.capacity() * sizeof(law_.log_weights[0]) +
+                              draft_law_.ids.capacity() * sizeof(draft_law_.ids[0]) +
+                              draft_law_.probabilities.capacity() * sizeof(draft_law_.probabilities[0]) +
+                              weights_.capacity() * sizeof(weights_[0]));
+}
+
 void WindowDrafter::Observe(const RoundView& round) {
   const size_t drafted = static_cast<size_t>(round.tree->size()) - 1;
   const size_t accepted = round.path.size() - 1;

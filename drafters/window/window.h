@@ -54,6 +54,9 @@ struct WindowConfig {
 /// positions; draws: exactness of coupled sampling as in Daliri et al. 2024, arXiv 2408.07978.
 class WindowDrafter final : public Drafter {
  public:
+  /// Held for each entry of the vocabulary, at most: a law three times, with room to grow.
+  static constexpr int64_t kBytesPerToken = 2 * (4 + 8 + 8 + 4 + 4 + 8);
+
   WindowDrafter(const ProposalConfig& proposal, const WindowConfig& config);
 
   std::string_view name() const override { return "window"; }
@@ -61,6 +64,7 @@ class WindowDrafter final : public Drafter {
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
   IdleRounds idle() const override { return idle_; }
+  int64_t bytes() const override;
 
  private:
   static constexpr int kMarginBins = 8;

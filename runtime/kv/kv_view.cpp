@@ -54,6 +54,15 @@ KvView KvView::Shared(std::vector<KeyRange> ranges, int64_t tail_begin) {
   return view;
 }
 
+void KvView::Refill(KeyRange range, int64_t tail_begin) {
+  layers_ = heads_per_layer_ = 1;
+  tail_begin_ = tail_begin;
+  ranges_.resize(1);
+  ranges_[0].clear();
+  if (range.begin < range.end) ranges_[0].push_back(range);
+  Bind();
+}
+
 KvView KvView::PerHead(int layers, int kv_heads, std::vector<std::vector<KeyRange>> ranges, int64_t tail_begin) {
   CHECK(layers > 0 && kv_heads > 0 && ranges.size() == static_cast<size_t>(layers) * kv_heads);
   KvView view;
@@ -88,9 +97,7 @@ WindowPolicy::WindowPolicy(int64_t sink, int64_t recent) : sink_(sink), recent_(
 
 const KvView& WindowPolicy::View(int64_t committed) {
   const int64_t tail = std::max<int64_t>(committed - recent_, 0);
-  std::vector<KeyRange> sink;
-  if (std::min(sink_, tail) > 0) sink.push_back({0, std::min(sink_, tail)});
-  view_ = KvView::Shared(std::move(sink), tail);
+  view_.Refill({0, std::min(sink_, tail)}, tail);
   return view_;
 }
 

@@ -21,6 +21,9 @@ class KvView {
   static KvView Full();
   /// The same ranges for every layer and head. REQUIRES: sorted, disjoint, below tail_begin.
   static KvView Shared(std::vector<KeyRange> ranges, int64_t tail_begin);
+  /// Becomes the shared view of `range` (left out when empty) and the tail; keeps memory, so that a view of every
+  /// round allocates nothing.
+  void Refill(KeyRange range, int64_t tail_begin);
   /// Ranges of its own for each (layer, KV head), layer-major; all share `tail_begin`.
   static KvView PerHead(int layers, int kv_heads, std::vector<std::vector<KeyRange>> ranges, int64_t tail_begin);
 
