@@ -29,8 +29,8 @@ struct GoldenRow {
 };
 static_assert(sizeof(GoldenRow) == 528);
 
-std::string GoldenFile(const std::string& name) { return ReadFile(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/" + name); }
-std::string ModelPath() { return std::string(LONGSHOT_SOURCE_DIR) + "/models/SmolLM2-135M-Instruct.Q4_1.gguf"; }
+std::string GoldenFile(const std::string& name) { return ReadFile(LONGSHOT_SOURCE_DIR "/tests/golden/" + name); }
+std::string ModelPath() { return LONGSHOT_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 
 template <class T>
 std::vector<T> GoldenArray(const std::string& name) {
@@ -66,7 +66,7 @@ struct Agreement {
   int rows = 0, argmax_differs = 0, near_ties = 0;
 };
 
-/// Feeds the text, `step` tokens a pass, and compares every golden row; 1 is the decode path throughout.
+/// Feeds the text, `step` tokens a pass, and compares every golden row.
 Agreement Compare(const CpuOptions& options, DType kv_type, int64_t step) {
   const auto backend = MakeCpuBackend(options);
   const auto file = std::make_shared<const ModelFile>(ModelFile::Open(ModelPath()));
@@ -123,6 +123,86 @@ class DefaultModel : public testing::Test {
     if (!std::filesystem::exists(kText)) GTEST_SKIP() << kText << " is missing: install the package base-files";
   }
 };
+
+/// The windows of smollm2_nll_2048.bin, each from an empty cache: 448 tokens through `Prefill`, the next 64 as one
+/// verification, and so on. Mean difference of the scored positions' -log p from the golden one, and the largest.
+std::pair<double, double> ContinueFromPrompts(const CpuOptions& options, DType kv_type, int64_t windows) {
+  constexpr int64_t kWindow = 2048, kFed = 448, kScored = 64;
+  const auto backend = MakeCpuBackend(options);
+  const auto file = std::make_shared<const ModelFile>(ModelFile::Open(ModelPath()));
+  const Model model(backend.get(), file, file->config());
+  const std::vector<Token> ids = Tokenizer(file->vocabulary()).Encode(ReadFile(kText), {});
+  const auto golden = GoldenArray<float>("smollm2_nll_2048.bin");
+  ModelTarget target(&model, {.max_context = kWindow, .k_type = kv_type, .v_type = kv_type});
+  const SequenceId sequence = target.Open(kWindow);
+  double sum = 0, largest = 0;
+  int64_t scored = 0;
+  for (int64_t window = 0; window < windows; ++window) {
+    target.store().Truncate(sequence, 0);
+    const std::span<const Token> text = std::span(ids).subspan(window * kWindow, kWindow);
+    for (int64_t at = 0; at < kWindow; at += kFed + kScored) {
+      target.Prefill({.sequence = sequence, .tokens = text.subspan(at, kFed)});
+      TokenTree tree(text[at + kFed]);
+      std::vector<NodeId> path{0};
+      for (int64_t i = 1; i < kScored; ++i) path.push_back(tree.Add(path.back(), text[at + kFed + i]));
+      const ScoreRequest request{.sequence = sequence, .tree = &tree};
+      const ScoredRows& rows = target.Score(std::span(&request, 1))[0];
+      for (int64_t i = at + kFed; i < std::min(at + kFed + kScored, kWindow - 1); ++i, ++scored) {
+        const std::span<const float> logits = rows.Logits(static_cast<NodeId>(i - at - kFed));
+        const double nll = LogSumExp(logits) - logits[text[i + 1]];
+        const double difference = nll - golden[window * (kWindow - 1) + i];
+        sum += difference, largest = std::max(largest, std::abs(difference));
+      }
+      target.Commit(sequence, path);
+    }
+  }
+  return {sum / static_cast<double>(scored), largest};
+}
+
+TEST_F(DefaultModel, ContinuationOfAPromptAgreesWithTransformers) {
+  const auto [f32, f32_largest] = ContinueFromPrompts({.threads = 2, .weights = WeightType::kF32}, DType::kF32, 1);
+  fmt::print("f32: mean difference {:.2e}, largest {:.2e}\n", f32, f32_largest);
+  EXPECT_NEAR(f32, 0, 1e-4);
+  EXPECT_LT(f32_largest, 5e-3);
+  const auto [standard, standard_largest] = ContinueFromPrompts({.threads = 2}, DType::kBF16, 3);
+  fmt::print("default path: mean difference {:.2e}, largest {:.2e}\n", standard, standard_largest);
+  EXPECT_NEAR(standard, 0, 1e-2);
+  EXPECT_GT(standard_largest, f32_largest);
+}
+
+/// Every logit of the first `count` tokens of the text, `step` tokens a pass.
+std::vector<float> AllLogits(const Model& model, std::span<const Token> ids, int64_t step, DType kv_type) {
+  const auto total = static_cast<int64_t>(ids.size());
+  ModelTarget target(&model, {.max_context = total + 64, .k_type = kv_type, .v_type = kv_type});
+  const SequenceId sequence = target.Open(total + 64);
+  std::vector<float> all;
+  for (int64_t at = 0; at < total; at += step) {
+    TokenTree tree(ids[at]);
+    std::vector<NodeId> path{0};
+    for (int64_t i = at + 1; i < std::min(at + step, total); ++i) path.push_back(tree.Add(path.back(), ids[i]));
+    const ScoreRequest request{.sequence = sequence, .tree = &tree};
+    const ScoredRows& rows = target.Score(std::span(&request, 1))[0];
+    for (NodeId v : path) all.insert(all.end(), rows.Logits(v).begin(), rows.Logits(v).end());
+    target.Commit(sequence, path);
+  }
+  return all;
+}
+
+TEST_F(DefaultModel, DecodePathHasTheBitsOfWidePasses) {
+  for (const bool f32 : {true, false}) {
+    CpuOptions options{.threads = 2};
+    if (f32) options.weights = WeightType::kF32;
+    const DType kv_type = f32 ? DType::kF32 : DType::kBF16;
+    const auto backend = MakeCpuBackend(options);
+    const auto file = std::make_shared<const ModelFile>(ModelFile::Open(ModelPath()));
+    const Model model(backend.get(), file, file->config());
+    const std::vector<Token> ids = Tokenizer(file->vocabulary()).Encode(ReadFile(kText), {});
+    const std::span<const Token> text = std::span(ids).first(150);
+    const std::vector<float> one = AllLogits(model, text, 1, kv_type), wide = AllLogits(model, text, 64, kv_type);
+    ASSERT_EQ(one.size(), wide.size());
+    EXPECT_EQ(0, std::memcmp(one.data(), wide.data(), one.size() * sizeof(float)));
+  }
+}
 
 TEST_F(DefaultModel, F32PathAgreesWithTransformers) {
   ForEachNumericPath([](const CpuOptions& path) {

@@ -45,7 +45,7 @@ class TokenizerGolden : public testing::TestWithParam<const char*> {
   void SetUp() override {
     const std::string file = VocabularyFile(GetParam());
     if (!std::filesystem::exists(file)) {
-      GTEST_SKIP() << file << " is absent; `make model` and tests/golden/fetch_llama_cpp_vocabs.py fetch it";
+      GTEST_SKIP() << "no vocabulary file of " << GetParam() << ": run `make model vocabs`";
     }
     tokenizer_ = std::make_unique<Tokenizer>(ModelFile::Open(file).vocabulary());
     golden_ = json::parse(ReadFile(kGolden + "tokenizer_ids_" + GetParam() + ".json"));
