@@ -55,8 +55,7 @@ int64_t LeftIn(const Version& version, const fs::path& group) {
 }  // namespace
 
 int64_t GroupMemory(const std::string& proc_self, const std::string& mount) {
-  const Version v1{fs::path(mount) / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                   "total_inactive_file"};
+  const Version v1{fs::path(mount) / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
   const Version v2{fs::path(mount), "memory.max", "memory.current", "inactive_file"};
   std::ifstream in(proc_self + "/cgroup");
   int64_t left = kUnlimited;

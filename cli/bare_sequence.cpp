@@ -12,8 +12,7 @@ BareSequence::BareSequence(const Model* model, const Options& options)
       options_(options),
       store_(&model->backend()),
       sequence_(store_.Open(model->Geometry(options.capacity, options.k_type, options.v_type))),
-      scratch_(model->backend(), model->config(), std::max(options.pass_rows, options.logit_rows),
-               options.logit_rows),
+      scratch_(model->backend(), model->config(), std::max(options.pass_rows, options.logit_rows), options.logit_rows),
       parents_(static_cast<size_t>(std::max(options.pass_rows, options.logit_rows))),
       depths_(parents_.size()) {
   std::iota(parents_.begin(), parents_.end(), -1);

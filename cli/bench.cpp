@@ -32,32 +32,22 @@ struct BenchOptions {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(
-        Field{
-            .name = "n_prompt", .flags = "-p,--n-prompt", .unit = "LIST", .help = "prompt lengths; 0: none"},
-        self.prompts);
-    visit(Field{.name = "n_gen", .flags = "-n,--n-gen", .unit = "LIST", .help = "decoded tokens; 0: none"},
-          self.gens);
-    visit(Field{.name = "n_depth",
-                .flags = "-d,--n-depth",
-                .unit = "LIST",
-                .help = "cached tokens before each test"},
+    visit(Field{.name = "n_prompt", .flags = "-p,--n-prompt", .unit = "LIST", .help = "prompt lengths; 0: none"},
+          self.prompts);
+    visit(Field{.name = "n_gen", .flags = "-n,--n-gen", .unit = "LIST", .help = "decoded tokens; 0: none"}, self.gens);
+    visit(Field{.name = "n_depth", .flags = "-d,--n-depth", .unit = "LIST", .help = "cached tokens before each test"},
           self.depths);
-    visit(Field{.name = "n_rows", .flags = "--rows", .unit = "LIST", .help = "rows verified in one pass"},
-          self.rows);
+    visit(Field{.name = "n_rows", .flags = "--rows", .unit = "LIST", .help = "rows verified in one pass"}, self.rows);
     visit(Field{.name = "repetitions",
                 .flags = "-r,--repetitions",
                 .minimum = 1,
                 .maximum = 1000,
                 .help = "of every test, interleaved"},
           self.repetitions);
-    visit(Field{.name = "seed", .flags = "-s,--seed", .minimum = 0, .help = "of the random token ids"},
-          self.seed);
-    visit(Field{.name = "format",
-                .flags = "-o,--output",
-                .choices = {"md", "json", "csv"},
-                .help = "form of the result"},
-          self.format);
+    visit(Field{.name = "seed", .flags = "-s,--seed", .minimum = 0, .help = "of the random token ids"}, self.seed);
+    visit(
+        Field{.name = "format", .flags = "-o,--output", .choices = {"md", "json", "csv"}, .help = "form of the result"},
+        self.format);
     RuntimeOptions::VisitFields(self.runtime, visit);
   }
 };
@@ -73,8 +63,8 @@ std::vector<int64_t> ParseList(const std::string& text, const char* flag, int64_
     int64_t value = 0;
     const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + comma, value);
     if (error != std::errc() || stop != text.data() + comma || value < least || value > (1 << 30)) {
-      Throw(ErrorCode::kUsage, "{}: expected numbers of at least {} separated by commas, got '{}'", flag,
-            least, Printable(text));
+      Throw(ErrorCode::kUsage, "{}: expected numbers of at least {} separated by commas, got '{}'", flag, least,
+            Printable(text));
     }
     values.push_back(value);
     begin = comma + 1;
@@ -104,10 +94,7 @@ std::vector<BenchEntry> Plan(const BenchOptions& options) {
 class Bench {
  public:
   Bench(const Model* model, const BareSequence::Options& options, uint64_t seed)
-      : vocab_(model->config().vocab_size),
-        pass_rows_(options.pass_rows),
-        random_(seed),
-        sequence_(model, options) {}
+      : vocab_(model->config().vocab_size), pass_rows_(options.pass_rows), random_(seed), sequence_(model, options) {}
 
   void Run(std::span<BenchEntry> entries, int64_t repetitions) {
     for (size_t begin = 0; begin < entries.size();) {
@@ -178,8 +165,7 @@ class Bench {
 void SetFloors(std::span<BenchEntry> entries, const Model& model, const Roofs& roofs, int64_t kv_bytes) {
   for (BenchEntry& entry : entries) {
     if (entry.n_prompt > 0) {
-      entry.floor_ms =
-          PrefillFloorMs(WorkOfPass(model, entry.n_depth, entry.n_prompt, false, kv_bytes), roofs);
+      entry.floor_ms = PrefillFloorMs(WorkOfPass(model, entry.n_depth, entry.n_prompt, false, kv_bytes), roofs);
     } else if (entry.n_rows > 0) {
       entry.floor_ms = FloorMs(WorkOfPass(model, entry.n_depth, entry.n_rows, true, kv_bytes), roofs);
     } else {
@@ -193,9 +179,8 @@ void SetFloors(std::span<BenchEntry> entries, const Model& model, const Roofs& r
 int64_t ContextOf(const BenchEntry& entry) { return entry.n_depth + entry.tokens(); }
 
 const BenchEntry& Longest(std::span<const BenchEntry> entries) {
-  return *std::max_element(entries.begin(), entries.end(), [](const BenchEntry& a, const BenchEntry& b) {
-    return ContextOf(a) < ContextOf(b);
-  });
+  return *std::max_element(entries.begin(), entries.end(),
+                           [](const BenchEntry& a, const BenchEntry& b) { return ContextOf(a) < ContextOf(b); });
 }
 
 /// "-d 8000 with -p 512 (8512 tokens)".
@@ -228,8 +213,7 @@ void CountModel(const ModelFile& file, BenchSetting& setting) {
 
 int RunBench(std::span<const std::string> arguments) {
   BenchOptions options;
-  CommandLine line("bench",
-                   "Speed of prefill (pp), decoding (tg) and verification (rows), as llama-bench tells it.");
+  CommandLine line("bench", "Speed of prefill (pp), decoding (tg) and verification (rows), as llama-bench tells it.");
   line.Add({"Options", BindFields(options)});
   line.Example("longshot bench -p 512 -n 64 -d 0,4096 --rows 1,4,16 -r 3");
   if (!ParseArguments(line, arguments)) return 0;

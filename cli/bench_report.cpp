@@ -65,18 +65,17 @@ std::string Markdown(const BenchSetting& setting, std::span<const BenchEntry> en
   std::string out = fmt::format("{}, {}, {} threads; probed: read {:.1f} GB/s, products {:.2f} TFLOP/s\n\n",
                                 setting.backend.device, setting.backend.numeric_path, setting.backend.threads,
                                 setting.roofs.bytes_per_ms / 1e6, setting.roofs.flops_per_ms / 1e9);
-  out += fmt::format("| {:<24} | {:>10} | {:>8} | {:>8} | {:>18} | {:>20} | {:>12} | {:>5} |\n", "model",
-                     "size", "params", "backend", "test", "t/s", "ms", "roof");
-  out += fmt::format(
-      "| {0:-<24} | {0:->9}: | {0:->8} | {0:->8} | {0:->17}: | {0:->19}: | {0:->11}: | {0:->4}: |\n", "");
+  out += fmt::format("| {:<24} | {:>10} | {:>8} | {:>8} | {:>18} | {:>20} | {:>12} | {:>5} |\n", "model", "size",
+                     "params", "backend", "test", "t/s", "ms", "roof");
+  out +=
+      fmt::format("| {0:-<24} | {0:->9}: | {0:->8} | {0:->8} | {0:->17}: | {0:->19}: | {0:->11}: | {0:->4}: |\n", "");
   for (const BenchEntry& entry : entries) {
     const std::vector<double> rates = entry.SamplesPerSecond();
-    out += fmt::format(
-        "| {:<24} | {:>6.2f} MiB | {:>6.2f} M | {:>8} | {:>18} | {:>20} | {:>12.2f} | {:>5.2f} |\n",
-        setting.model_type, static_cast<double>(setting.model_bytes) / (1 << 20),
-        static_cast<double>(setting.model_parameters) / 1e6, setting.backend.name, entry.Name(),
-        fmt::format("{:.2f} ± {:.2f}", Mean(rates), Deviation(rates)), entry.AverageMs(),
-        entry.RoofFraction());
+    out += fmt::format("| {:<24} | {:>6.2f} MiB | {:>6.2f} M | {:>8} | {:>18} | {:>20} | {:>12.2f} | {:>5.2f} |\n",
+                       setting.model_type, static_cast<double>(setting.model_bytes) / (1 << 20),
+                       static_cast<double>(setting.model_parameters) / 1e6, setting.backend.name, entry.Name(),
+                       fmt::format("{:.2f} ± {:.2f}", Mean(rates), Deviation(rates)), entry.AverageMs(),
+                       entry.RoofFraction());
   }
   return out +
          "\nms: one repetition of the test. roof: the least time that the probed bandwidth and products "
@@ -124,8 +123,7 @@ std::string BenchEntry::Name() const {
   return n_depth > 0 ? fmt::format("{} @ d{}", test, n_depth) : test;
 }
 
-std::string FormatBench(const std::string& format, const BenchSetting& setting,
-                        std::span<const BenchEntry> entries) {
+std::string FormatBench(const std::string& format, const BenchSetting& setting, std::span<const BenchEntry> entries) {
   if (format == "md") return Markdown(setting, entries);
   if (format == "csv") return Csv(setting, entries);
   CHECK(format == "json", "bench format {}", format);

@@ -16,7 +16,7 @@ struct BenchEntry {
   int64_t n_gen = 0;
   int64_t n_rows = 0;
   int64_t n_depth = 0;
-  double floor_ms = 0;             ///< shortest time of one repetition that the roofs allow
+  double floor_ms = 0;                  ///< shortest time of one repetition that the roofs allow
   std::vector<double> samples_ms = {};  ///< one per repetition
 
   /// Tokens (or verified rows) of one repetition.
@@ -41,7 +41,6 @@ struct BenchSetting {
 };
 
 /// `format`: "md", "json" or "csv", with llama-bench's names.
-std::string FormatBench(const std::string& format, const BenchSetting& setting,
-                        std::span<const BenchEntry> entries);
+std::string FormatBench(const std::string& format, const BenchSetting& setting, std::span<const BenchEntry> entries);
 
 }  // namespace longshot

@@ -64,8 +64,7 @@ struct DemoOptions {
                 .maximum = 9007199254740992.0,
                 .help = "of the first repetition"},
           self.seed);
-    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the table as JSON"},
-          self.json);
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the table as JSON"}, self.json);
     RuntimeOptions::VisitFields(self.runtime, visit);
     SamplingConfig::VisitFields(self.sampling, visit);
   }
@@ -78,8 +77,7 @@ struct Task {
 };
 
 constexpr Task kTasks[] = {
-    {"question", "What is this project for, and how do its parts work together? Answer in your own words.",
-     0},
+    {"question", "What is this project for, and how do its parts work together? Answer in your own words.", 0},
     {"copying", "Repeat this section of the document word for word, changing nothing:", 220},
 };
 
@@ -102,8 +100,7 @@ std::string MiddleSection(const Tokenizer& tokenizer, const std::string& documen
 
 std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const DemoOptions& options) {
   if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
-  const std::string document =
-      CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
+  const std::string document = CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
   const ChatFormat format = RecognizeChatFormat(tokenizer.vocabulary().chat_template);
   std::vector<std::vector<Token>> prompts;
   for (const Task& task : kTasks) {
@@ -164,16 +161,15 @@ class Demo {
     std::vector<DemoRun> runs;
     std::string plain_text;
     for (const Contestant& contestant : contestants_) {
-      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.config.type,
-                       repetition + 1, options_.repetitions));
+      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.config.type, repetition + 1,
+                       options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
       if (contestant.config.type == "none") plain_text = answer.text;
       runs.push_back(ToDemoRun(answer, plain_text));
       Note(fmt::format("\n{}", SpeedLine(answer.result.metrics)));
     }
-    for (size_t i = 0; i < runs.size(); ++i)
-      cells_[task * contestants_.size() + i].runs.push_back(std::move(runs[i]));
+    for (size_t i = 0; i < runs.size(); ++i) cells_[task * contestants_.size() + i].runs.push_back(std::move(runs[i]));
     return true;
   }
 
@@ -211,8 +207,7 @@ json Report(std::span<const DemoLine> lines, DemoOptions& options, const Backend
 
 int RunDemo(std::span<const std::string> arguments) {
   DemoOptions options;
-  CommandLine line("demo",
-                   "Plain decoding and every drafter on the same questions about a document, and a table.");
+  CommandLine line("demo", "Plain decoding and every drafter on the same questions about a document, and a table.");
   line.Add({"Options", BindFields(options)});
   line.Example("longshot demo --doc report.txt -n 256 -r 2");
   if (!ParseArguments(line, arguments)) return 0;
@@ -224,8 +219,7 @@ int RunDemo(std::span<const std::string> arguments) {
   size_t longest = 0;
   for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
   const auto prompt_tokens = static_cast<int64_t>(longest);
-  const ModelConfig config =
-      ExtendContext(file->config(), options.runtime, prompt_tokens + options.n_predict);
+  const ModelConfig config = ExtendContext(file->config(), options.runtime, prompt_tokens + options.n_predict);
   const int64_t context = ResolveContext(config, 0, prompt_tokens, prompt_tokens + options.n_predict);
 
   CatchInterrupt();
@@ -234,8 +228,7 @@ int RunDemo(std::span<const std::string> arguments) {
     draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
   }
   LoadedTarget loaded = LoadTarget(options.runtime, file, config, context, draft_bytes);
-  Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens,
-                   options.sampling.temperature));
+  Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens, options.sampling.temperature));
   Demo demo(options, tokenizer, *loaded.target, prompt_tokens);
   demo.Run(prompts);
   const std::vector<DemoLine> lines = demo.Lines();
@@ -245,8 +238,8 @@ int RunDemo(std::span<const std::string> arguments) {
   if (Interrupted()) return kInterruptedStatus;
   for (const DemoLine& each : lines) {
     if (!each.identical) {
-      Throw(ErrorCode::kFormat, "{} changed the output of plain decoding on task {}: this is a bug",
-            each.drafter, each.task);
+      Throw(ErrorCode::kFormat, "{} changed the output of plain decoding on task {}: this is a bug", each.drafter,
+            each.task);
     }
   }
   RequireProposals(lines);

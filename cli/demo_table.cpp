@@ -69,8 +69,7 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
   line.task = cell.task;
   line.drafter = cell.drafter;
   line.runs = static_cast<int64_t>(cell.runs.size());
-  line.looping_runs =
-      std::count_if(cell.runs.begin(), cell.runs.end(), [](const DemoRun& r) { return r.looping; });
+  line.looping_runs = std::count_if(cell.runs.begin(), cell.runs.end(), [](const DemoRun& r) { return r.looping; });
   std::vector<double> rates, decode, latency;
   for (size_t i = 0; i < cell.runs.size(); ++i) {
     const DemoRun &run = cell.runs[i], &base = plain.runs[i];
@@ -105,10 +104,9 @@ void RequireProposals(std::span<const DemoLine> lines) {
 }
 
 std::string FormatDemoTable(std::span<const DemoLine> lines) {
-  std::string out =
-      fmt::format("| {:<9} | {:<16} | {:>6} | {:>7} | {:>15} | {:<24} | {:>7} | {:>8} | {:<7} | {:<9} |\n",
-                  "task", "drafter", "tokens", "tok/s", "mean acceptance", "acceptance per position",
-                  "decode", "latency", "loops", "identical");
+  std::string out = fmt::format(
+      "| {:<9} | {:<16} | {:>6} | {:>7} | {:>15} | {:<24} | {:>7} | {:>8} | {:<7} | {:<9} |\n", "task", "drafter",
+      "tokens", "tok/s", "mean acceptance", "acceptance per position", "decode", "latency", "loops", "identical");
   out += fmt::format(
       "| {0:-<9} | {0:-<16} | {0:->5}: | {0:->6}: | {0:->14}: | {0:-<24} | {0:->6}: | {0:->7}: | {0:-<7} | "
       "{0:-<9} |\n",
@@ -117,9 +115,8 @@ std::string FormatDemoTable(std::span<const DemoLine> lines) {
     out += fmt::format(
         "| {:<9} | {:<16} | {:>6} | {:>7.1f} | {:>15.2f} | {:<24} | {:>6.2f}x | {:>7.2f}x | {:<7} | {:<9} "
         "|\n",
-        line.task, line.drafter, line.tokens, line.tokens_per_second, line.mean_acceptance_length,
-        Positions(line), line.decode_speedup, line.latency_speedup, Looping(line),
-        line.identical ? "yes" : "NO");
+        line.task, line.drafter, line.tokens, line.tokens_per_second, line.mean_acceptance_length, Positions(line),
+        line.decode_speedup, line.latency_speedup, Looping(line), line.identical ? "yes" : "NO");
   }
   return out;
 }

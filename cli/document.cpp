@@ -21,9 +21,7 @@ struct TextFile {
   std::string content;
 };
 
-bool IsBlank(const std::string& content) {
-  return content.find_first_not_of(" \t\r\n\f\v") == std::string::npos;
-}
+bool IsBlank(const std::string& content) { return content.find_first_not_of(" \t\r\n\f\v") == std::string::npos; }
 
 /// Whether the first 64 KB hold a NUL: large binaries are known without reading them whole.
 bool StartsBinary(const std::string& path) {
@@ -69,13 +67,12 @@ void AddFolder(const std::string& folder, std::vector<TextFile>& files) {
       paths.push_back(it->path().string());
     }
   }
-  if (error)
-    Throw(ErrorCode::kIo, "--doc {}: cannot read the folder: {}", Printable(folder), error.message());
+  if (error) Throw(ErrorCode::kIo, "--doc {}: cannot read the folder: {}", Printable(folder), error.message());
   std::sort(paths.begin(), paths.end());
-  const auto read = std::count_if(paths.begin(), paths.end(),
-                                  [&](const std::string& path) { return AddIfText(path, files); });
-  Note(fmt::format("--doc {}: {} text files read, {} binary or empty ones skipped", Printable(folder, 300),
-                   read, static_cast<int64_t>(paths.size()) - read));
+  const auto read =
+      std::count_if(paths.begin(), paths.end(), [&](const std::string& path) { return AddIfText(path, files); });
+  Note(fmt::format("--doc {}: {} text files read, {} binary or empty ones skipped", Printable(folder, 300), read,
+                   static_cast<int64_t>(paths.size()) - read));
   if (read == 0) {
     Throw(ErrorCode::kFormat, "--doc {}: expected text files in the folder, found none", Printable(folder));
   }

@@ -30,8 +30,8 @@ void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int 
   if (limits.max_nodes < max_rows) return;
   const bool shaped = !config.tree.shape.empty();
   Throw(ErrorCode::kCapacity, "{} asks for proposals of {} tokens: one pass verifies at most {}; {}",
-        shaped ? "--spec-tree-shape " + config.tree.shape : "--spec-draft-n-max", limits.max_nodes,
-        max_rows - 1, shaped ? "name fewer or smaller levels" : "lower it");
+        shaped ? "--spec-tree-shape " + config.tree.shape : "--spec-draft-n-max", limits.max_nodes, max_rows - 1,
+        shaped ? "name fewer or smaller levels" : "lower it");
 }
 
 VerificationCost Measure(const PassTimer& timer) {

@@ -9,8 +9,7 @@
 
 namespace longshot {
 
-int64_t LargestContext(int64_t least, int64_t most, int64_t available,
-                       const std::function<int64_t(int64_t)>& bytes) {
+int64_t LargestContext(int64_t least, int64_t most, int64_t available, const std::function<int64_t(int64_t)>& bytes) {
   if (bytes(most) <= available) return most;
   while (least + 1 < most) {
     const int64_t middle = least + (most - least) / 2;
@@ -32,9 +31,8 @@ int64_t FitContext(RuntimeOptions& options, const ModelConfig& config, int64_t l
   const int64_t available = AvailableMemory() / 16 * 15;
   const int64_t context = LargestContext(least, most, available, bytes);
   if (context < most) {
-    Note(fmt::format(
-        "context: {} of the model's {} tokens, what the free memory holds; -c or -n asks for a length",
-        context, most));
+    Note(fmt::format("context: {} of the model's {} tokens, what the free memory holds; -c or -n asks for a length",
+                     context, most));
   }
   return context;
 }

@@ -26,13 +26,10 @@ struct PromptOptions {
                 .unit = "PATH",
                 .help = "long document: a file, a folder or - for standard input; may be repeated"},
           self.documents);
-    visit(
-        Field{.name = "prompt", .flags = "-p,--prompt", .help = "the question; it stands after the document"},
-        self.question);
-    visit(
-        Field{
-            .name = "prompt_file", .flags = "-f,--file", .unit = "PATH", .help = "the question, from a file"},
-        self.question_file);
+    visit(Field{.name = "prompt", .flags = "-p,--prompt", .help = "the question; it stands after the document"},
+          self.question);
+    visit(Field{.name = "prompt_file", .flags = "-f,--file", .unit = "PATH", .help = "the question, from a file"},
+          self.question_file);
     visit(Field{.name = "system_prompt",
                 .flags = "-sys,--system-prompt",
                 .help = "system line; empty: the chat format's own"},
@@ -79,8 +76,7 @@ struct AnswerOptions {
           self.seed);
     visit(Field{.name = "ignore_eos", .flags = "--ignore-eos", .help = "do not end at end-of-text tokens"},
           self.ignore_eos);
-    visit(Field{.name = "stop", .flags = "--stop", .help = "end before this text; may be repeated"},
-          self.stops);
+    visit(Field{.name = "stop", .flags = "--stop", .help = "end before this text; may be repeated"}, self.stops);
     visit(Field{.name = "verify",
                 .flags = "--spec-verify",
                 .choices = {"coupled", "greedy", "rejection"},

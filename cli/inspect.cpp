@@ -36,8 +36,7 @@ struct InspectOptions {
                 .help = "context for which memory is told; 0: the model's"},
           self.ctx_size);
     visit(Field{.name = "tensors", .flags = "--tensors", .help = "list every tensor"}, self.tensors);
-    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the same as JSON"},
-          self.json);
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the same as JSON"}, self.json);
   }
 };
 
@@ -61,17 +60,14 @@ json TensorsJson(const ModelFile& file) {
     ++counts[type];
     bytes += static_cast<int64_t>(tensor.bytes.size());
     elements += tensor.elements();
-    list.push_back({{"name", Printable(tensor.name)},
-                    {"type", type},
-                    {"shape", tensor.shape},
-                    {"bytes", tensor.bytes.size()}});
+    list.push_back(
+        {{"name", Printable(tensor.name)}, {"type", type}, {"shape", tensor.shape}, {"bytes", tensor.bytes.size()}});
   }
   for (const UnreadableTensor& tensor : file.unreadable_tensors()) {
     ++counts[tensor.type];
     list.push_back({{"name", Printable(tensor.name)}, {"type", tensor.type}, {"shape", tensor.shape}});
   }
-  return {
-      {"count", list.size()}, {"parameters", elements}, {"bytes", bytes}, {"types", counts}, {"list", list}};
+  return {{"count", list.size()}, {"parameters", elements}, {"bytes", bytes}, {"types", counts}, {"list", list}};
 }
 
 json DecoderJson(const ModelConfig& config) {
@@ -102,8 +98,7 @@ json TokenizerJson(const ModelFile& file) {
                {"eos", vocabulary.eos},
                {"end_of_generation", vocabulary.end_of_generation},
                {"adds_bos", vocabulary.add_bos}};
-  part["chat_template"] =
-      PartOrReason([&] { return json(Name(RecognizeChatFormat(vocabulary.chat_template))); });
+  part["chat_template"] = PartOrReason([&] { return json(Name(RecognizeChatFormat(vocabulary.chat_template))); });
   return part;
 }
 
@@ -139,8 +134,8 @@ void AddLines(const json& value, const std::string& indent, std::string& out) {
 std::string TensorLines(const json& list) {
   std::string out;
   for (const json& tensor : list) {
-    out += fmt::format("  {:<32}{:<8}{}\n", tensor["name"].get<std::string>(),
-                       tensor["type"].get<std::string>(), tensor["shape"].dump());
+    out += fmt::format("  {:<32}{:<8}{}\n", tensor["name"].get<std::string>(), tensor["type"].get<std::string>(),
+                       tensor["shape"].dump());
   }
   return out;
 }

@@ -9,8 +9,8 @@
 
 namespace longshot {
 
-LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file,
-                        const ModelConfig& config, int64_t context, int64_t draft_bytes) {
+LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
+                        int64_t context, int64_t draft_bytes) {
   LoadedTarget loaded;
   loaded.backend = MakeBackend(options);
   const ModelTargetOptions target{.max_context = context,

@@ -22,8 +22,8 @@ struct LoadedTarget {
 /// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` when it is 0.
 /// `draft_bytes`: what the drafter may come to hold (`DrafterEntry::most_bytes`).
 /// Errors: kCapacity when memory is short; those of `MakeBackend` and `Model`.
-LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file,
-                        const ModelConfig& config, int64_t context, int64_t draft_bytes);
+LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
+                        int64_t context, int64_t draft_bytes);
 
 /// Resolves the drafter's open limits from passes timed at `committed` tokens (fewer where the context has no
 /// room behind them): chains, or trees of four children a node for a drafter that branches; the window

@@ -16,8 +16,7 @@ namespace {
 
 std::string Usage() {
   std::string text = "usage: longshot COMMAND [FLAGS]\n\n";
-  for (const Command& command : Commands())
-    text += fmt::format("  {:<12}{}\n", command.name, command.summary);
+  for (const Command& command : Commands()) text += fmt::format("  {:<12}{}\n", command.name, command.summary);
   return text + "\nlongshot COMMAND --help lists the flags of a command.\n";
 }
 

@@ -23,18 +23,14 @@ std::string MemoryTable::Line() const {
 }
 
 nlohmann::json MemoryTable::ToJson() const {
-  return {{"weights", weights},
-          {"target_kv", target_kv},
-          {"draft", draft},
-          {"scratch", scratch},
-          {"total", total()}};
+  return {{"weights", weights}, {"target_kv", target_kv}, {"draft", draft}, {"scratch", scratch}, {"total", total()}};
 }
 
 void MemoryTable::Require(int64_t available) const {
   if (total() <= available) return;
   Throw(ErrorCode::kCapacity,
-        "the run needs {} ({} weights, {} KV), but {} are free: lower -c, or use -ctk f16 -ctv f16",
-        Megabytes(total()), Megabytes(weights), Megabytes(target_kv), Megabytes(available));
+        "the run needs {} ({} weights, {} KV), but {} are free: lower -c, or use -ctk f16 -ctv f16", Megabytes(total()),
+        Megabytes(weights), Megabytes(target_kv), Megabytes(available));
 }
 
 int64_t AvailableMemory() {

@@ -15,12 +15,11 @@ constexpr std::array kOtherDrafters = {"auto", "rag", "early-exit", "longspec", 
 
 void RequireOneDrafter(const std::string& type) {
   const bool is_list = type.find(',') != std::string::npos;
-  if (!is_list && std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end())
-    return;
+  if (!is_list && std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
   std::string names;
   for (const DrafterEntry& entry : Drafters()) names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  Throw(ErrorCode::kUsage, "--spec-type {}: {} not supported by this version; name one of {}",
-        Printable(type), is_list ? "lists of drafters are" : "it is", names);
+  Throw(ErrorCode::kUsage, "--spec-type {}: {} not supported by this version; name one of {}", Printable(type),
+        is_list ? "lists of drafters are" : "it is", names);
 }
 
 /// The first field of a drafter's own settings that was changed, as its flag; empty when none was.
@@ -39,8 +38,8 @@ std::string_view ChangedFlag(Config given) {
 void RequireUsed(std::string_view flag, std::string_view type, std::string_view owner) {
   // Plain decoding is the baseline of every drafter: scripts switch to it and leave the other flags.
   if (flag.empty() || type == owner || type == "none") return;
-  Throw(ErrorCode::kUsage, "{} has no effect on --spec-type {}: leave it out, or use --spec-type {}", flag,
-        type, owner);
+  Throw(ErrorCode::kUsage, "{} has no effect on --spec-type {}: leave it out, or use --spec-type {}", flag, type,
+        owner);
 }
 
 }  // namespace

@@ -26,9 +26,8 @@ struct PerplexityOptions {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(
-        Field{.name = "file", .flags = "-f,--file", .unit = "PATH", .help = "text file; - is standard input"},
-        self.path);
+    visit(Field{.name = "file", .flags = "-f,--file", .unit = "PATH", .help = "text file; - is standard input"},
+          self.path);
     visit(Field{.name = "ctx_size",
                 .flags = "-c,--ctx-size",
                 .minimum = 4,
@@ -36,14 +35,11 @@ struct PerplexityOptions {
                 .unit = "tokens",
                 .help = "window; each begins with an empty cache"},
           self.ctx_size);
-    visit(Field{.name = "all",
-                .flags = "--all",
-                .help = "score every position, not the second half of each window"},
+    visit(Field{.name = "all", .flags = "--all", .help = "score every position, not the second half of each window"},
           self.all);
     visit(Field{.name = "decode", .flags = "--decode", .help = "one token per pass, as decoding computes it"},
           self.decode);
-    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the result as JSON"},
-          self.json);
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the result as JSON"}, self.json);
     RuntimeOptions::VisitFields(self.runtime, visit);
   }
 };
@@ -77,8 +73,8 @@ double NegativeLogLikelihood(std::span<const float> logits, Token token) {
 }
 
 /// Scores one window from an empty cache: position i predicts token i + 1, from `first_scored` on.
-void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t first_scored,
-                 int64_t pass_rows, int64_t vocab, Likelihood& total) {
+void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t first_scored, int64_t pass_rows,
+                 int64_t vocab, Likelihood& total) {
   sequence.Truncate(0);
   sequence.Feed(window.first(static_cast<size_t>(first_scored)));
   const int64_t last = static_cast<int64_t>(window.size()) - 1;  // predicts nothing in this window
@@ -87,9 +83,8 @@ void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t 
     const std::span<const float> logits =
         sequence.FeedForLogits(window.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)));
     for (int64_t row = 0; row < rows; ++row) {
-      total.Add(
-          NegativeLogLikelihood(logits.subspan(static_cast<size_t>(row * vocab), static_cast<size_t>(vocab)),
-                                window[static_cast<size_t>(begin + row + 1)]));
+      total.Add(NegativeLogLikelihood(logits.subspan(static_cast<size_t>(row * vocab), static_cast<size_t>(vocab)),
+                                      window[static_cast<size_t>(begin + row + 1)]));
     }
   }
 }
@@ -100,8 +95,8 @@ std::vector<Token> ReadTokens(const PerplexityOptions& options, const Tokenizer&
   std::vector<Token> tokens = tokenizer.Encode(text, {.add_bos = tokenizer.adds_bos()});
   const size_t least = options.all ? 2 : static_cast<size_t>(options.ctx_size);
   if (tokens.size() < least) {
-    Throw(ErrorCode::kCapacity, "{}: expected at least {} tokens, got {}; {}", options.path, least,
-          tokens.size(), options.all ? "give a longer text" : "lower -c, or score every position with --all");
+    Throw(ErrorCode::kCapacity, "{}: expected at least {} tokens, got {}; {}", options.path, least, tokens.size(),
+          options.all ? "give a longer text" : "lower -c, or score every position with --all");
   }
   return tokens;
 }
@@ -129,8 +124,7 @@ Likelihood ScoreText(BareSequence& sequence, std::span<const Token> tokens, cons
 
 int RunPerplexity(std::span<const std::string> arguments) {
   PerplexityOptions options;
-  CommandLine line("perplexity",
-                   "How well the model predicts a text: windows of -c tokens from an empty cache.");
+  CommandLine line("perplexity", "How well the model predicts a text: windows of -c tokens from an empty cache.");
   line.Add({"Options", BindFields(options)});
   line.Example("longshot perplexity -f report.txt -c 2048 --all");
   if (!ParseArguments(line, arguments)) return 0;
@@ -153,10 +147,10 @@ int RunPerplexity(std::span<const std::string> arguments) {
   const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,
                                      tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
   const double perplexity = std::exp(total.Mean());
-  WriteOutput(fmt::format(
-      "tokens scored: {}\nmean negative log-likelihood: {:.6f} +/- {:.6f}\n"
-      "perplexity: {:.4f} +/- {:.4f}\n",
-      total.count, total.Mean(), total.StandardError(), perplexity, perplexity * total.StandardError()));
+  WriteOutput(
+      fmt::format("tokens scored: {}\nmean negative log-likelihood: {:.6f} +/- {:.6f}\n"
+                  "perplexity: {:.4f} +/- {:.4f}\n",
+                  total.count, total.Mean(), total.StandardError(), perplexity, perplexity * total.StandardError()));
   if (result.wanted()) {
     result.Write(Dump({{"n_tokens", total.count},
                        {"mean_nll", total.Mean()},

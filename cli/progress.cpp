@@ -15,9 +15,7 @@ constexpr double kLogMs = 5000;      ///< between lines in a log
 }  // namespace
 
 Progress::Progress(std::string what)
-    : what_(std::move(what)),
-      terminal_(::isatty(STDERR_FILENO) != 0),
-      next_ms_(terminal_ ? kTerminalMs : kLogMs) {}
+    : what_(std::move(what)), terminal_(::isatty(STDERR_FILENO) != 0), next_ms_(terminal_ ? kTerminalMs : kLogMs) {}
 
 void Progress::Show(int64_t done, int64_t total) {
   elapsed_ms_ += watch_.LapMs();

@@ -17,14 +17,12 @@ std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& option
     prompt.question = ReadFile(options.question_file == "-" ? "/dev/stdin" : options.question_file);
   }
   if (prompt.question.empty() && options.documents.empty()) {
-    Throw(ErrorCode::kUsage,
-          "nothing to answer: give a question with -p or -f, and a long document with --doc");
+    Throw(ErrorCode::kUsage, "nothing to answer: give a question with -p or -f, and a long document with --doc");
   }
   if (!options.documents.empty()) prompt.document = ReadDocuments(options.documents);
   if (!options.system.empty()) prompt.system = options.system;
-  const ChatFormat format = options.chat_template.empty()
-                                ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
-                                : ChatFormatByName(options.chat_template);
+  const ChatFormat format = options.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
+                                                          : ChatFormatByName(options.chat_template);
   options.chat_template = Name(format);
   return EncodeChat(tokenizer, format, prompt);
 }

@@ -54,10 +54,8 @@ json PhasesJson(const PhaseTimes& times) {
 }
 
 json DeviceJson(const BackendInfo& info) {
-  return {{"backend", info.name},
-          {"numeric_path", info.numeric_path},
-          {"name", info.device},
-          {"threads", info.threads}};
+  return {
+      {"backend", info.name}, {"numeric_path", info.numeric_path}, {"name", info.device}, {"threads", info.threads}};
 }
 
 json ConfigJson(std::span<const Section> sections) {
@@ -92,8 +90,7 @@ std::string AcceptanceLine(const GenerationMetrics& metrics) {
                                                        static_cast<double>(metrics.num_drafts)
                                              : 0;
   return fmt::format("draft acceptance = {:.5f} ({:5} accepted / {:5} generated), mean len = {:5.2f}",
-                     metrics.DraftAcceptanceRate(), metrics.num_accepted_tokens, metrics.num_draft_tokens,
-                     mean);
+                     metrics.DraftAcceptanceRate(), metrics.num_accepted_tokens, metrics.num_draft_tokens, mean);
 }
 
 std::string SpeedLine(const GenerationMetrics& metrics) {
@@ -101,17 +98,15 @@ std::string SpeedLine(const GenerationMetrics& metrics) {
   return fmt::format(
       "prefill {} tokens in {:.0f} ms ({:.0f} tok/s), decode {} tokens in {:.0f} ms ({:.1f} tok/s), "
       "mean acceptance length {:.2f} over all {} passes",
-      metrics.prompt_tokens, metrics.time_ms.prefill,
-      PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill), metrics.emitted_tokens, decode_ms,
-      PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
+      metrics.prompt_tokens, metrics.time_ms.prefill, PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill),
+      metrics.emitted_tokens, decode_ms, PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(),
+      metrics.target_passes);
 }
 
 Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {
   return std::max(verifier.exactness(), drafter);
 }
 
-std::string Dump(const json& value) {
-  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
+std::string Dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 }  // namespace longshot

@@ -53,8 +53,7 @@ double ProbeReadBandwidth(int threads) {
 
 double ProbeMatmul(Backend& backend) {
   const auto weights = backend.Pack(kTileOutputs, kTileInputs, [](int64_t row, std::span<float> out) {
-    for (size_t i = 0; i < out.size(); ++i)
-      out[i] = static_cast<float>((row * 7 + static_cast<int64_t>(i)) % 5) - 2;
+    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>((row * 7 + static_cast<int64_t>(i)) % 5) - 2;
   });
   const auto x = backend.Allocate(kTileRows * kTileInputs);
   const auto y = backend.Allocate(kTileRows * kTileOutputs);
@@ -71,15 +70,13 @@ double ProbeMatmul(Backend& backend) {
 
 PassWork WorkOfPass(const Model& model, int64_t depth, int64_t rows, bool head, int64_t kv_bytes_per_token) {
   const ModelConfig& c = model.config();
-  const double embed = c.embed_dim, queries = 1.0 * c.heads * c.head_dim,
-               keys = 1.0 * c.kv_heads * c.head_dim;
+  const double embed = c.embed_dim, queries = 1.0 * c.heads * c.head_dim, keys = 1.0 * c.kv_heads * c.head_dim;
   const double layer = embed * (queries + 2 * keys) + queries * embed + 3 * embed * c.ffn_dim;
   const double parameters = layer * c.layers + (head ? embed * c.vocab_size : 0);
   const double n = static_cast<double>(rows), d = static_cast<double>(depth);
   const double seen = n * d + n * (n + 1) / 2;  // keys, summed over the rows of the pass
-  return {
-      .bytes = static_cast<double>(model.weight_bytes()) + (d + n) * static_cast<double>(kv_bytes_per_token),
-      .flops = n * 2 * parameters + seen * 4 * queries * c.layers};
+  return {.bytes = static_cast<double>(model.weight_bytes()) + (d + n) * static_cast<double>(kv_bytes_per_token),
+          .flops = n * 2 * parameters + seen * 4 * queries * c.layers};
 }
 
 double FloorMs(const PassWork& work, const Roofs& roofs) {

@@ -16,10 +16,7 @@ struct ModelOptions {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "model",
-                .flags = "-m,--model",
-                .unit = "PATH",
-                .help = "GGUF file or Hugging Face folder"},
+    visit(Field{.name = "model", .flags = "-m,--model", .unit = "PATH", .help = "GGUF file or Hugging Face folder"},
           self.model);
   }
 };

@@ -20,8 +20,7 @@ std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path) {
 
 std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options) {
   if (options.gpu_layers > 0) {
-    Throw(ErrorCode::kUnsupported,
-          "-ngl {}: this build has no GPU backend; leave it at 0 to run on the processor",
+    Throw(ErrorCode::kUnsupported, "-ngl {}: this build has no GPU backend; leave it at 0 to run on the processor",
           options.gpu_layers);
   }
   if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
@@ -72,8 +71,7 @@ ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& optio
   extended.rope.scaling = options.rope_scaling == "yarn" ? RopeScaling::kYarn : RopeScaling::kLinear;
   extended.rope.factor = static_cast<float>(factor);
   extended.rope.original_context = static_cast<int>(original);
-  extended.context =
-      static_cast<int>(std::min(static_cast<double>(original) * factor + 0.5, 1.0 * (1 << 30)));
+  extended.context = static_cast<int>(std::min(static_cast<double>(original) * factor + 0.5, 1.0 * (1 << 30)));
   return extended;
 }
 
@@ -100,24 +98,21 @@ int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prom
   const int64_t least = std::max(prompt_tokens + 1, needed);
   RequireContext(config, ctx_size, fmt::format("-c {}", ctx_size));
   if (least <= config.context) {
-    RequireContext(config, least,
-                   fmt::format("the request needs {} tokens ({} of prompt)", least, prompt_tokens));
+    RequireContext(config, least, fmt::format("the request needs {} tokens ({} of prompt)", least, prompt_tokens));
   }
   const int64_t limit = ctx_size > 0 ? ctx_size : UsableContext(config);
   if (least > limit) {
     const std::string cure =
         ctx_size > 0 && least <= config.context
             ? fmt::format("raise -c to at least {}", least)
-            : fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}",
-                          least);
-    Throw(ErrorCode::kCapacity, "the request needs {} tokens ({} of prompt), but the context holds {}: {}",
-          least, prompt_tokens, limit, cure);
+            : fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}", least);
+    Throw(ErrorCode::kCapacity, "the request needs {} tokens ({} of prompt), but the context holds {}: {}", least,
+          prompt_tokens, limit, cure);
   }
   return ctx_size > 0 || needed < 0 ? limit : least;
 }
 
-std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file,
-                                 const ModelConfig& config) {
+std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file, const ModelConfig& config) {
   return std::make_unique<Model>(&backend, std::move(file), config);
 }
 

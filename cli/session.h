@@ -45,8 +45,7 @@ void RequireContext(const ModelConfig& config, int64_t tokens, const std::string
 int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prompt_tokens, int64_t needed);
 
 /// Packs the weights, with the shape (and so the context extension) of `config`.
-std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file,
-                                 const ModelConfig& config);
+std::unique_ptr<Model> LoadModel(Backend& backend, std::shared_ptr<const ModelFile> file, const ModelConfig& config);
 
 /// Prompt tokens per pass.
 int64_t PassRows(const RuntimeOptions& options);

@@ -20,8 +20,7 @@ size_t BegunLength(std::string_view text, std::string_view stop) {
 
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
   for (const std::string& stop : stops_) {
-    if (stop.empty())
-      Throw(ErrorCode::kUsage, "--stop: expected text, got an empty string, which ends every answer");
+    if (stop.empty()) Throw(ErrorCode::kUsage, "--stop: expected text, got an empty string, which ends every answer");
   }
 }
 

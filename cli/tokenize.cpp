@@ -22,16 +22,13 @@ struct TokenizeOptions {
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
     ModelOptions::VisitFields(self.file, visit);
-    visit(
-        Field{.name = "file", .flags = "-f,--file", .unit = "PATH", .help = "text file; - is standard input"},
-        self.path);
+    visit(Field{.name = "file", .flags = "-f,--file", .unit = "PATH", .help = "text file; - is standard input"},
+          self.path);
     visit(Field{.name = "prompt", .flags = "-p,--prompt", .help = "the text itself"}, self.prompt);
-    visit(Field{.name = "ids", .flags = "--ids", .help = "one line of ids instead of one piece per line"},
-          self.ids);
+    visit(Field{.name = "ids", .flags = "--ids", .help = "one line of ids instead of one piece per line"}, self.ids);
     visit(Field{.name = "bos", .flags = "--bos", .help = "begin with the BOS token"}, self.bos);
-    visit(
-        Field{.name = "special", .flags = "--special", .help = "read control tokens written out in the text"},
-        self.special);
+    visit(Field{.name = "special", .flags = "--special", .help = "read control tokens written out in the text"},
+          self.special);
   }
 };
 
@@ -53,8 +50,7 @@ int RunTokenize(std::span<const std::string> arguments) {
 
   const std::string text = Text(options);
   const Tokenizer tokenizer(OpenModelFile(options.file.model)->vocabulary());
-  const std::vector<Token> tokens =
-      tokenizer.Encode(text, {.parse_special = options.special, .add_bos = options.bos});
+  const std::vector<Token> tokens = tokenizer.Encode(text, {.parse_special = options.special, .add_bos = options.bos});
   if (options.ids) {
     WriteOutput(fmt::format("{}\n", fmt::join(tokens, " ")));
     return 0;

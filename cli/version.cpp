@@ -41,11 +41,10 @@ int RunVersion(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
   const CpuFeatures cpu = DetectCpu();
   WriteOutput(fmt::format("longshot {} (commit {})\n", kVersion, kCommit) +
-              fmt::format("build: {}, {}\n", kBuildType, kCompiler) +
-              fmt::format("libraries: {}\n", Libraries()) + fmt::format("processor: {}\n", cpu.model_name) +
+              fmt::format("build: {}, {}\n", kBuildType, kCompiler) + fmt::format("libraries: {}\n", Libraries()) +
+              fmt::format("processor: {}\n", cpu.model_name) +
               fmt::format("instruction sets found: {}\n", InstructionSets(cpu)) +
-              fmt::format("numeric path used: {}\n", NumericPath()) +
-              "GPU: none; this build has no CUDA backend\n");
+              fmt::format("numeric path used: {}\n", NumericPath()) + "GPU: none; this build has no CUDA backend\n");
   return 0;
 }
 

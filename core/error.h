@@ -40,8 +40,8 @@ template <class... Args>
 }  // namespace longshot
 
 /// Always-on invariant check. Extra arguments are an fmt format string and its values.
-#define CHECK(condition, ...)                                                                          \
-  do {                                                                                                 \
-    if (!(condition)) [[unlikely]]                                                                     \
-      ::longshot::CheckFailed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__));          \
+#define CHECK(condition, ...)                                                                 \
+  do {                                                                                        \
+    if (!(condition)) [[unlikely]]                                                            \
+      ::longshot::CheckFailed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__)); \
   } while (false)

@@ -14,8 +14,7 @@ std::vector<int64_t> ParseTreeShape(std::string_view shape) {
     int64_t width = 0;
     const auto [end, status] = std::from_chars(item.data(), item.data() + item.size(), width);
     const bool last_comma = comma != std::string_view::npos && comma + 1 == rest.size();
-    if (status != std::errc() || end != item.data() + item.size() || width < 1 || width > 4096 ||
-        last_comma) {
+    if (status != std::errc() || end != item.data() + item.size() || width < 1 || width > 4096 || last_comma) {
       Throw(ErrorCode::kUsage,
             "--spec-tree-shape: expected level sizes from 1 to 4096 separated by commas, such as 4,16,16; "
             "got \"{}\"",

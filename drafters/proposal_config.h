@@ -27,15 +27,14 @@ struct ProposalConfig {
                 .unit = "tokens",
                 .help = "most tokens one proposal holds; 0: from the measured cost of verification"},
           self.n_max);
-    visit(
-        Field{.name = "draft_n_min",
-              .flags = "--spec-draft-n-min",
-              .aliases = {"--draft-min"},
-              .minimum = 0,
-              .maximum = 4096,
-              .unit = "tokens",
-              .help = "proposals with fewer tokens are not made (a chain that was begun goes on until then)"},
-        self.n_min);
+    visit(Field{.name = "draft_n_min",
+                .flags = "--spec-draft-n-min",
+                .aliases = {"--draft-min"},
+                .minimum = 0,
+                .maximum = 4096,
+                .unit = "tokens",
+                .help = "proposals with fewer tokens are not made (a chain that was begun goes on until then)"},
+          self.n_min);
     visit(Field{.name = "draft_p_min",
                 .flags = "--spec-draft-p-min",
                 .aliases = {"--draft-p-min"},

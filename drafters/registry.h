@@ -42,10 +42,10 @@ struct DraftExtent {
 /// One drafter that can be chosen by name.
 struct DrafterEntry {
   std::string_view name;
-  std::string_view help;  ///< one line
-  Exactness exactness;    ///< of the output under an exact rule
-  bool draws_own_law;     ///< its tokens come from a law, so that it profits from coupling
-  bool grows_trees;       ///< its proposals branch, unless `TreeConfig::mode` is off
+  std::string_view help;                             ///< one line
+  Exactness exactness;                               ///< of the output under an exact rule
+  bool draws_own_law;                                ///< its tokens come from a law, so that it profits from coupling
+  bool grows_trees;                                  ///< its proposals branch, unless `TreeConfig::mode` is off
   int64_t (*most_bytes)(const DraftExtent& extent);  ///< what it may come to hold beside the target's memory
   std::unique_ptr<Drafter> (*make)(const DrafterConfig& config);
 };

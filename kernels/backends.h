@@ -13,8 +13,8 @@ enum class CpuIsa : uint8_t { kAvx2, kAvx512, kAmx };
 
 struct CpuFeatures {
   std::string model_name;
-  bool avx2 = false, fma = false, f16c = false, avx512 = false, avx512_bf16 = false, avx512_vnni = false, avx_vnni = false,
-       amx_bf16 = false, amx_int8 = false;
+  bool avx2 = false, fma = false, f16c = false, avx512 = false, avx512_bf16 = false, avx512_vnni = false,
+       avx_vnni = false, amx_bf16 = false, amx_int8 = false;
   /// The best `CpuIsa` this machine runs. Errors: kUnsupported without AVX2, FMA and F16C.
   CpuIsa BestIsa() const;
 };
@@ -23,8 +23,8 @@ CpuFeatures DetectCpu();
 
 struct CpuOptions {
   int threads = 1;
-  std::optional<CpuIsa> isa = {};              ///< force a lower one; default: the best
-  std::optional<WeightType> weights = {};      ///< default: bf16 where the CPU multiplies it, else f32
+  std::optional<CpuIsa> isa = {};          ///< force a lower one; default: the best
+  std::optional<WeightType> weights = {};  ///< default: bf16 where the CPU multiplies it, else f32
 };
 
 /// Kernels for this machine's processor. One per process and instruction set: oneDNN fixes its own at first use.

@@ -15,7 +15,8 @@ constexpr int64_t kMaxSortedInsertion = 256;
 
 /// Weights are checked when they are packed, but finite ones can still overflow inside the model.
 void RequireFinite(Candidate candidate) {
-  if (candidate.logit < kInfinity) [[likely]] return;
+  if (candidate.logit < kInfinity) [[likely]]
+    return;
   Throw(ErrorCode::kFormat, "logit of token {} is {}: the model's weights overflow; its file is damaged", candidate.id,
         candidate.logit);
 }

@@ -64,8 +64,8 @@ inline std::vector<std::string> FailuresOf(const std::function<void()>& body) {
   for (int i = 0; i < results.size(); ++i) {
     const testing::TestPartResult& part = results.GetTestPartResult(i);
     if (!part.failed()) continue;
-    failures.push_back(fmt::format("{}:{}: {}", part.file_name() ? part.file_name() : "?", part.line_number(),
-                                   part.message()));
+    failures.push_back(
+        fmt::format("{}:{}: {}", part.file_name() ? part.file_name() : "?", part.line_number(), part.message()));
   }
   return failures;
 }

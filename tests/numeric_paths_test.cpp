@@ -12,8 +12,7 @@ namespace {
 
 TEST(NumericPaths, EachRunsUnderItsOwnName) {
   for (const NumericPath& path : NumericPaths()) {
-    RunInChildProcess(path.name,
-                      [&] { EXPECT_EQ(MakeCpuBackend(path.options)->Describe().numeric_path, path.name); });
+    RunInChildProcess(path.name, [&] { EXPECT_EQ(MakeCpuBackend(path.options)->Describe().numeric_path, path.name); });
   }
 }
 
@@ -35,8 +34,7 @@ TEST(NumericPaths, EveryPathRuns) {
 }
 
 TEST(NumericPaths, AFailingBodyIsReported) {
-  EXPECT_NONFATAL_FAILURE(RunInChildProcess("a", [] { EXPECT_EQ(1, 2) << "not equal"; }),
-                          "numeric path a: failed");
+  EXPECT_NONFATAL_FAILURE(RunInChildProcess("a", [] { EXPECT_EQ(1, 2) << "not equal"; }), "numeric path a: failed");
   EXPECT_NONFATAL_FAILURE(RunInChildProcess("b", [] { FAIL() << "fatally"; }), "fatally");
 }
 
@@ -46,8 +44,7 @@ TEST(NumericPaths, AnExceptionIsReported) {
 }
 
 TEST(NumericPaths, ACrashIsReported) {
-  EXPECT_NONFATAL_FAILURE(RunInChildProcess("d", [] { std::raise(SIGKILL); }),
-                          "numeric path d: killed by signal 9");
+  EXPECT_NONFATAL_FAILURE(RunInChildProcess("d", [] { std::raise(SIGKILL); }), "numeric path d: killed by signal 9");
 }
 
 TEST(NumericPaths, ManyFailuresAreCounted) {

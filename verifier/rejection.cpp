@@ -79,8 +79,6 @@ void RejectionRule::Subtract(const Distribution& law, const DraftLaw& draft, dou
   }
 }
 
-bool RejectionRule::Tried(Token token) const {
-  return std::find(tried_.begin(), tried_.end(), token) != tried_.end();
-}
+bool RejectionRule::Tried(Token token) const { return std::find(tried_.begin(), tried_.end(), token) != tried_.end(); }
 
 }  // namespace longshot

@@ -28,8 +28,7 @@ class RejectionRule final : public Verifier {
 
  private:
   /// Tries the children of `node`. Returns the accepted one, or -1 with the residual's draw in `next`.
-  NodeId Step(const TokenTree& tree, NodeId node, const Distribution& law, RandomSource& random,
-              Token& next) const;
+  NodeId Step(const TokenTree& tree, NodeId node, const Distribution& law, RandomSource& random, Token& next) const;
   /// R = max(R - scale * draft weights, 0). Tokens tried before have no residual left, so they need no
   /// exception.
   void Subtract(const Distribution& law, const DraftLaw& draft, double scale) const;

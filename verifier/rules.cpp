@@ -41,8 +41,7 @@ std::unique_ptr<Verifier> MakeVerifier(std::string_view name) {
   for (const Entry& rule : kRules) {
     if (rule.name == name) return rule.make();
   }
-  Throw(ErrorCode::kConfig,
-        "verification rule: expected coupled, greedy or rejection, got '{}'; set --spec-verify",
+  Throw(ErrorCode::kConfig, "verification rule: expected coupled, greedy or rejection, got '{}'; set --spec-verify",
         Printable(name));
 }
 

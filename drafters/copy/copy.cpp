@@ -34,8 +34,7 @@ void CopyDrafter::ResetRates() {
 void CopyDrafter::Begin(const DraftContext& context) {
   text_.Clear();
   const auto prompt = static_cast<int64_t>(context.prompt.size());
-  text_.Reserve(context.target != nullptr ? std::max(prompt, context.target->max_context())
-                                          : prompt + kReservedOutput);
+  text_.Reserve(context.target != nullptr ? std::max(prompt, context.target->max_context()) : prompt + kReservedOutput);
   for (Token token : context.prompt) text_.Append(token);
   ResetRates();
   pay_ = {};
@@ -46,8 +45,7 @@ void CopyDrafter::Begin(const DraftContext& context) {
 int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& budget) const {
   int64_t most = std::min(budget.max_nodes, budget.max_depth);
   if (proposal_.n_max > 0) most = std::min(most, proposal_.n_max);
-  most =
-      std::min(most, 1 + static_cast<int64_t>(config_.length_per_match * static_cast<double>(match.length)));
+  most = std::min(most, 1 + static_cast<int64_t>(config_.length_per_match * static_cast<double>(match.length)));
   double accepted = 1;
   for (int64_t n = 0; n < most; ++n) {
     accepted *= rates_[LengthBin(match.length + n)].Estimate();
@@ -57,8 +55,8 @@ int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& bu
 }
 
 void CopyDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
-  CHECK(static_cast<int64_t>(history.size()) == text_.size(), "history of {} tokens, observed {}",
-        history.size(), text_.size());
+  CHECK(static_cast<int64_t>(history.size()) == text_.size(), "history of {} tokens, observed {}", history.size(),
+        text_.size());
   row_cost_ = budget.row_cost;
   const SuffixMatch match = text_.match();
   if (match.length < config_.min_match) {

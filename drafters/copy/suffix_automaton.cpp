@@ -91,8 +91,7 @@ void SuffixAutomaton::FindMatchAndRefreshEnds() {
 }
 
 size_t SuffixAutomaton::Slot(int32_t state, Token token) const {
-  const uint64_t key =
-      static_cast<uint64_t>(static_cast<uint32_t>(state)) << 32 | static_cast<uint32_t>(token);
+  const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(state)) << 32 | static_cast<uint32_t>(token);
   return (key * 0x9E3779B97F4A7C15u) >> (64 - std::countr_zero(slots_.size()));
 }
 
@@ -124,8 +123,8 @@ void SuffixAutomaton::Rehash(size_t slots) {
 }
 
 int64_t SuffixAutomaton::ReservedBytes(int64_t tokens) {
-  return static_cast<int64_t>(tokens * sizeof(Token) + (2 * tokens + 1) * sizeof(State) +
-                              3 * tokens * sizeof(Edge) + SlotsFor(tokens) * sizeof(int32_t));
+  return static_cast<int64_t>(tokens * sizeof(Token) + (2 * tokens + 1) * sizeof(State) + 3 * tokens * sizeof(Edge) +
+                              SlotsFor(tokens) * sizeof(int32_t));
 }
 
 int64_t SuffixAutomaton::bytes() const {

@@ -11,7 +11,7 @@ namespace longshot {
 /// The longest suffix of a text that occurred in it before.
 struct SuffixMatch {
   int64_t length = 0;  ///< tokens; 0: the last token is new
-  int64_t end = -1;  ///< position of the last token of an earlier occurrence, so that `end + 1` continues it
+  int64_t end = -1;    ///< position of the last token of an earlier occurrence, so that `end + 1` continues it
 };
 
 /// Suffix automaton of a growing text. After every token it knows the longest suffix that occurred before and

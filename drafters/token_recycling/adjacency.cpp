@@ -9,8 +9,7 @@ namespace longshot {
 void Adjacency::Reset(int64_t vocab) { successors_.assign(vocab * kRow, kNoToken); }
 
 size_t Adjacency::Offset(Token token) const {
-  CHECK(token >= 0 && (token + int64_t{1}) * kRow <= static_cast<int64_t>(successors_.size()), "token {}",
-        token);
+  CHECK(token >= 0 && (token + int64_t{1}) * kRow <= static_cast<int64_t>(successors_.size()), "token {}", token);
   return static_cast<size_t>(token) * kRow;
 }
 

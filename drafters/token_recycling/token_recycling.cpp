@@ -71,8 +71,7 @@ void TokenRecyclingDrafter::Expand(const TokenTree& tree, NodeId node, double ac
   }
 }
 
-void TokenRecyclingDrafter::Propose(std::span<const Token> history, const DraftBudget& budget,
-                                    TokenTree& tree) {
+void TokenRecyclingDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
   CHECK(!history.empty() && history.back() == tree.token(0), "the tree's root is not the pending token");
   row_cost_ = budget.row_cost;
   const ProposalLimits limits = Limits(budget);
@@ -114,8 +113,7 @@ void TokenRecyclingDrafter::GrowShape(const ProposalLimits& limits, TokenTree& t
   for (size_t depth = 0; depth < shape_.size() && static_cast<int64_t>(depth) < limits.depth; ++depth) {
     candidates_.clear();
     for (NodeId node : level_) Expand(tree, node, path_accepted_[node], 0.0);
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const auto& a, const auto& b) { return Later(b, a); });
+    std::sort(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) { return Later(b, a); });
     const int64_t room = std::min(shape_[depth], limits.nodes - (tree.size() - 1));
     candidates_.resize(std::min<size_t>(candidates_.size(), room));
     next_level_.clear();
@@ -141,8 +139,7 @@ void TokenRecyclingDrafter::CountRanks(const RoundView& round) {
 /// was true wins over what was not.
 void TokenRecyclingDrafter::Recycle(const RoundView& round) {
   const auto write = [&](NodeId node) {
-    const std::span<const Token> top =
-        round.top.subspan(static_cast<size_t>(node) * round.top_k, round.top_k);
+    const std::span<const Token> top = round.top.subspan(static_cast<size_t>(node) * round.top_k, round.top_k);
     successors_.Write(round.tree->token(node), top.first(std::min<size_t>(top.size(), Adjacency::kRow)));
   };
   const int32_t deepest = round.tree->max_depth();

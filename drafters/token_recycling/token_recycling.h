@@ -56,8 +56,7 @@ class TokenRecyclingDrafter final : public Drafter {
   TreeConfig tree_;
   std::vector<int64_t> shape_;
   Adjacency successors_;
-  std::array<std::array<AcceptanceRate, Adjacency::kRow>, kRateDepths>
-      rates_;  ///< [depth of the parent][rank]
+  std::array<std::array<AcceptanceRate, Adjacency::kRow>, kRateDepths> rates_;  ///< [depth of the parent][rank]
   PayRule pay_;
   double row_cost_ = 0;  ///< of the round in flight
   IdleRounds idle_;

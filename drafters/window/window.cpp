@@ -30,8 +30,7 @@ WindowDrafter::WindowDrafter(const ProposalConfig& proposal, const WindowConfig&
 }
 
 int WindowDrafter::MarginBin(double margin) {
-  return static_cast<int>(std::upper_bound(kMarginBounds.begin(), kMarginBounds.end(), margin) -
-                          kMarginBounds.begin());
+  return static_cast<int>(std::upper_bound(kMarginBounds.begin(), kMarginBounds.end(), margin) - kMarginBounds.begin());
 }
 
 void WindowDrafter::ResetRates() {
@@ -40,8 +39,7 @@ void WindowDrafter::ResetRates() {
 }
 
 void WindowDrafter::Begin(const DraftContext& context) {
-  CHECK(context.target != nullptr && context.sampler != nullptr,
-        "window drafts with the target and its sampler");
+  CHECK(context.target != nullptr && context.sampler != nullptr, "window drafts with the target and its sampler");
   context_ = context;
   context_.prompt = {};
   context_.prefill = nullptr;
@@ -92,8 +90,7 @@ void WindowDrafter::Propose(std::span<const Token> history, const DraftBudget& b
     // A drawn token may not be dropped for what it is; one that depends on no fresh randomness may.
     if (!sampled_ && !wanted) break;
     if (sampled_) tree.SetLaw(node, draft_law_);
-    node = tree.Add(node, draw.token,
-                    sampled_ ? ProposalKind::kSampledNoReplacement : ProposalKind::kDeterministic);
+    node = tree.Add(node, draw.token, sampled_ ? ProposalKind::kSampledNoReplacement : ProposalKind::kDeterministic);
     drafted_.push_back(draw.token);
     margins_.push_back(draw.margin);
   }
@@ -159,8 +156,7 @@ void WindowDrafter::Observe(const RoundView& round) {
     rates_[MarginBin(margins_[i])].Add(i < accepted);
     any_rate_.Add(i < accepted);
   }
-  const double cost =
-      1 + row_cost_ * static_cast<double>(drafted) + config_.draft_cost * static_cast<double>(passes_);
+  const double cost = 1 + row_cost_ * static_cast<double>(drafted) + config_.draft_cost * static_cast<double>(passes_);
   pay_.Count(static_cast<double>(round.emitted.size()), cost);
   idle_rounds_ = passes_ > 0 ? 0 : idle_rounds_ + 1;
   passes_ = 0;

@@ -93,7 +93,7 @@ class WindowDrafter final : public Drafter {
   DraftContext context_;
   bool sampled_ = false;                           ///< tokens carry their law to the rejection rule
   std::array<AcceptanceRate, kMarginBins> rates_;  ///< by margin
-  AcceptanceRate any_rate_;  ///< over all margins: what a token not yet drawn can hope for
+  AcceptanceRate any_rate_;                        ///< over all margins: what a token not yet drawn can hope for
   PayRule pay_;
   int64_t idle_rounds_ = 0;  ///< since the last draft pass
   double row_cost_ = 0;      ///< of the round in flight

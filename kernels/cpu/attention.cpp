@@ -64,11 +64,11 @@ void Merge(float max, float sum, const float* acc, int dim, float& to_max, float
 struct CpuAttention::Plan {
   const AttentionArgs& args;
   const CpuKv& kv;
-  int group;             ///< query heads per KV head
-  int dim;               ///< padded head dim
+  int group;  ///< query heads per KV head
+  int dim;    ///< padded head dim
   float scale;
-  int64_t tokens;        ///< T
-  int64_t in_place;      ///< blocks below this hold written slots at their own positions
+  int64_t tokens;    ///< T
+  int64_t in_place;  ///< blocks below this hold written slots at their own positions
   int64_t chunks;
   int64_t tokens_per_unit;
   int64_t units;
@@ -177,8 +177,8 @@ void CpuAttention::RunChunk(const Plan& plan, const Unit& unit, int64_t chunk, W
   worker.chunk.Reset(count, plan.dim);
   const void* queries = plan.keys.bf16_queries ? static_cast<const void*>(worker.bf16_queries.data())
                                                : static_cast<const void*>(worker.queries.data());
-  const SoftmaxRows rows{count, plan.dim, queries, worker.chunk.max.data(), worker.chunk.sum.data(),
-                         worker.chunk.acc.data()};
+  const SoftmaxRows rows{
+      count, plan.dim, queries, worker.chunk.max.data(), worker.chunk.sum.data(), worker.chunk.acc.data()};
   const int64_t end = std::min((chunk + 1) * kBlocksPerChunk, unit.last_position / kKeyBlock + 1);
   for (int64_t block = chunk * kBlocksPerChunk; block < end; ++block) {
     if (block < plan.in_place) {
@@ -275,7 +275,8 @@ void CpuAttention::Run(const AttentionArgs& args) {
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
   for (Worker& worker : workers_) {
     if (worker.masks.size() < kMaxQueryRows) worker.masks.resize(kMaxQueryRows);
-    if (static_cast<int64_t>(worker.key_block.size()) < kv.key_block_bytes()) worker.key_block.resize(kv.key_block_bytes());
+    if (static_cast<int64_t>(worker.key_block.size()) < kv.key_block_bytes())
+      worker.key_block.resize(kv.key_block_bytes());
     if (static_cast<int64_t>(worker.value_block.size()) < kv.value_block_bytes()) {
       worker.value_block.resize(kv.value_block_bytes());
     }

@@ -43,7 +43,8 @@ class CpuAttention {
   void PrepareQueries(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunChunk(const Plan& plan, const Unit& unit, int64_t chunk, Worker& worker) const;
   void AttendInPlace(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows, Worker& worker) const;
-  void AttendAssembled(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows, Worker& worker) const;
+  void AttendAssembled(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows,
+                       Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunSplit(const Plan& plan);
   void MergePartials(const Plan& plan, int64_t row, int head) const;

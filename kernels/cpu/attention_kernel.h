@@ -71,14 +71,16 @@ inline void Product(const float* a, int a_stride, int n, const std::byte* b, int
                                                          c + r * c_stride, c_stride);
     }
     for (; r + 3 <= n; r += 3) {
-      ProductTile<Format, 3, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride, c_stride);
+      ProductTile<Format, 3, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride,
+                                c_stride);
       if (!narrow && kProductVectors == 4) {
         ProductTile<Format, 3, 2>(a + r * a_stride, a_stride, b, depth, cols, col + 32, accumulate, c + r * c_stride,
                                   c_stride);
       }
     }
     for (; r < n; ++r) {
-      ProductTile<Format, 1, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride, c_stride);
+      ProductTile<Format, 1, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride,
+                                c_stride);
       if (!narrow && kProductVectors == 4) {
         ProductTile<Format, 1, 2>(a + r * a_stride, a_stride, b, depth, cols, col + 32, accumulate, c + r * c_stride,
                                   c_stride);

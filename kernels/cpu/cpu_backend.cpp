@@ -37,9 +37,12 @@ class CpuBuffer final : public Buffer {
 /// With f32 weights AVX-512 computes in f32 throughout, so that the path of that name is the same on every processor.
 const KernelSet& ChooseKernels(CpuIsa isa, WeightType weights) {
   switch (isa) {
-    case CpuIsa::kAmx: return AmxKernels();
-    case CpuIsa::kAvx512: return weights == WeightType::kBF16 ? Avx512Bf16Kernels() : Avx512Kernels();
-    case CpuIsa::kAvx2: break;
+    case CpuIsa::kAmx:
+      return AmxKernels();
+    case CpuIsa::kAvx512:
+      return weights == WeightType::kBF16 ? Avx512Bf16Kernels() : Avx512Kernels();
+    case CpuIsa::kAvx2:
+      break;
   }
   return Avx2Kernels();
 }
@@ -49,19 +52,18 @@ std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == 
 /// Holds oneDNN to the instruction set in force. The library listens once per process, before its first use, so what
 /// it was told first is remembered for the process: the one static of this folder.
 void LimitLibrary(CpuIsa isa, const CpuFeatures& features) {
-  const dnnl::cpu_isa limit = isa == CpuIsa::kAvx2      ? dnnl::cpu_isa::avx2
-                              : isa == CpuIsa::kAmx     ? dnnl::cpu_isa::all
-                              : features.avx512_bf16    ? dnnl::cpu_isa::avx512_core_bf16
-                                                        : dnnl::cpu_isa::avx512_core;
+  const dnnl::cpu_isa limit = isa == CpuIsa::kAvx2   ? dnnl::cpu_isa::avx2
+                              : isa == CpuIsa::kAmx  ? dnnl::cpu_isa::all
+                              : features.avx512_bf16 ? dnnl::cpu_isa::avx512_core_bf16
+                                                     : dnnl::cpu_isa::avx512_core;
   static std::optional<CpuIsa> told;
   if (!told) {
     // `all` is the library's own default, and it refuses to be told so once it has been used.
-    const auto status = isa == CpuIsa::kAmx ? dnnl_success
-                                            : dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(limit));
+    const auto status = isa == CpuIsa::kAmx ? dnnl_success : dnnl_set_max_cpu_isa(static_cast<dnnl_cpu_isa_t>(limit));
     if (status != dnnl_success) {
       Throw(ErrorCode::kUnsupported,
-            "oneDNN does not let itself be held to {} (status {}): make the backend before any other use of it", Name(isa),
-            static_cast<int>(status));
+            "oneDNN does not let itself be held to {} (status {}): make the backend before any other use of it",
+            Name(isa), static_cast<int>(status));
     }
     told = isa;
   }
@@ -104,7 +106,9 @@ class CpuBackend final : public Backend {
   void Rope(MatrixView x, int heads, MatrixView table) override;
   void TopK(MatrixView x, int k, std::span<Token> ids) override;
 
-  std::unique_ptr<KvBuffer> AllocateKv(const KvGeometry& geometry) override { return std::make_unique<CpuKv>(geometry); }
+  std::unique_ptr<KvBuffer> AllocateKv(const KvGeometry& geometry) override {
+    return std::make_unique<CpuKv>(geometry);
+  }
   int64_t KvBytes(const KvGeometry& geometry) const override { return CpuKv::Bytes(geometry); }
   void AppendKv(KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) override;
   void CompactKv(KvBuffer& kv, int64_t first_slot, std::span<const int64_t> from) override;

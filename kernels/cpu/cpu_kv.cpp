@@ -58,8 +58,8 @@ CpuKv::CpuKv(const KvGeometry& geometry)
   // Fresh pages are zero, so the padding of rows is zero for good and unwritten values are finite.
   void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
-    Throw(ErrorCode::kCapacity, "KV cache of {} MiB for {} tokens does not fit in memory: use a smaller -c", bytes_ >> 20,
-          geometry.capacity);
+    Throw(ErrorCode::kCapacity, "KV cache of {} MiB for {} tokens does not fit in memory: use a smaller -c",
+          bytes_ >> 20, geometry.capacity);
   }
   ::madvise(memory, bytes_, MADV_HUGEPAGE);
   memory_ = static_cast<std::byte*>(memory);
@@ -127,7 +127,8 @@ void CpuKv::CopyValue(int layer, int head, int64_t from, std::byte* block, int t
   }
 }
 
-void CpuKv::CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys, std::byte* values) const {
+void CpuKv::CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys,
+                            std::byte* values) const {
   // Keys: one run per matrix row. Values: rows of a pair interleave, so an odd last row goes element by element.
   const bool pairs = geometry_.k_type == DType::kBF16;
   const int64_t width = ElementBytes(geometry_.k_type) * (pairs ? 2 : 1), key_rows = pairs ? dim_ / 2 : dim_;

@@ -9,8 +9,9 @@
 namespace longshot {
 
 /// KV rows of one sequence in blocks of 64 slots, head-major, virtually contiguous per (layer, KV head). A block of
-/// keys is the matrix [dim, 64], a block of values [64, dim], dim padded to 32; f32 and f16 as plain rows, bf16 by pairs
-/// of rows [rows / 2, cols, 2], which is what pair dot products and tiles read. Pages are touched when first written.
+/// keys is the matrix [dim, 64], a block of values [64, dim], dim padded to 32; f32 and f16 as plain rows, bf16 by
+/// pairs of rows [rows / 2, cols, 2], which is what pair dot products and tiles read. Pages are touched when first
+/// written.
 class CpuKv final : public KvBuffer {
  public:
   /// Errors: kCapacity when the address space is refused.

@@ -13,12 +13,12 @@ inline constexpr int kMaxQueryRows = 64;
 
 /// Running softmax of the query rows of one unit: acc holds sum of p * v, not yet divided by `sum`.
 struct SoftmaxRows {
-  int count = 0;                   ///< <= kMaxQueryRows
-  int dim = 0;                     ///< head dim, padded to a multiple of 32
-  const void* queries = nullptr;   ///< [count, dim] scaled by log2(e) / sqrt(D); f32, or bf16 where the kernel says
-  float* max = nullptr;            ///< [count], -inf: nothing seen yet
-  float* sum = nullptr;            ///< [count]
-  float* acc = nullptr;            ///< [count, dim]
+  int count = 0;                  ///< <= kMaxQueryRows
+  int dim = 0;                    ///< head dim, padded to a multiple of 32
+  const void* queries = nullptr;  ///< [count, dim] scaled by log2(e) / sqrt(D); f32, or bf16 where the kernel says
+  float* max = nullptr;           ///< [count], -inf: nothing seen yet
+  float* sum = nullptr;           ///< [count]
+  float* acc = nullptr;           ///< [count, dim]
 };
 
 struct BlockScratch {

@@ -60,8 +60,8 @@ inline void TileColumns(const uint16_t* a, int a_stride, const std::byte* b, int
   if constexpr (kFour) _tile_stored(3, c + col + 48, c_bytes);
 }
 
-inline void TileProduct(const uint16_t* a, int a_stride, int n, const std::byte* b, int depth, int cols, bool accumulate,
-                        float* c, int c_stride) {
+inline void TileProduct(const uint16_t* a, int a_stride, int n, const std::byte* b, int depth, int cols,
+                        bool accumulate, float* c, int c_stride) {
   for (int r = 0; r < n; r += 16) {
     int col = 0;
     for (; col + 64 <= cols; col += 64) {
@@ -91,8 +91,8 @@ void ScoreByTiles(const SoftmaxRows& rows, int first, int n, const std::byte* ke
 
 void AccumulateByTiles(const SoftmaxRows& rows, int first, int n, const std::byte* values, BlockScratch& scratch) {
   RoundProbabilities(n, scratch);
-  // Surplus rows of the last group may be rows of the unit after `first + n`: their probabilities are zero, so what they
-  // have accumulated stays.
+  // Surplus rows of the last group may be rows of the unit after `first + n`: their probabilities are zero, so what
+  // they have accumulated stays.
   const int group_end = (n + 15) / 16 * 16;
   std::memset(scratch.probabilities + n * kKeyBlock, 0, static_cast<size_t>(group_end - n) * kKeyBlock * 2);
   const TileSession session;

@@ -20,8 +20,8 @@ inline __m512bh BroadcastPair(const uint16_t* p) {
 }
 
 template <int R>
-inline void DotTile(const uint16_t* a, int a_stride, const uint16_t* b, int depth, int cols, int col,
-                    bool accumulate, float* c, int c_stride) {
+inline void DotTile(const uint16_t* a, int a_stride, const uint16_t* b, int depth, int cols, int col, bool accumulate,
+                    float* c, int c_stride) {
   __m512 sum[R][2];
   for (int r = 0; r < R; ++r) {
     for (int v = 0; v < 2; ++v) {

@@ -54,8 +54,8 @@ struct CpuMatmul::Worker {
   explicit Worker(const dnnl::engine& engine) : stream(engine) {}
 
   dnnl::stream stream;
-  std::vector<std::byte> rows;   ///< a tile of prepared rows
-  std::vector<float> tile;       ///< [kRowTile, chunk outputs]
+  std::vector<std::byte> rows;  ///< a tile of prepared rows
+  std::vector<float> tile;      ///< [kRowTile, chunk outputs]
 };
 
 CpuMatmul::CpuMatmul(ThreadTeam* team, const KernelSet* kernels, WeightType type)
@@ -119,8 +119,8 @@ std::unique_ptr<PackedWeights> CpuMatmul::Pack(int64_t outputs, int64_t inputs, 
       for (int64_t r = 0; r < chunk.outputs; ++r) {
         rows(chunk.first + r, std::span(plain).subspan(r * inputs, inputs));
       }
-      dnnl::memory source({{inputs, chunk.outputs}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ba}, engine_,
-                          plain.data());
+      dnnl::memory source({{inputs, chunk.outputs}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::ba},
+                          engine_, plain.data());
       dnnl::reorder(source, chunk.memory).execute(workers_[w]->stream, source, chunk.memory);
     }
   });
@@ -163,7 +163,8 @@ void CpuMatmul::RunTile(const MatmulArgs& args, const Weights& weights, int64_t 
                                        {DNNL_ARG_WEIGHTS, chunk.memory.get()},
                                        {DNNL_ARG_DST, memory.destination.get()},
                                        {DNNL_ARG_SCRATCHPAD, memory.scratchpad.get()}};
-  const dnnl_status_t status = dnnl_primitive_execute(chunk.product->primitive.get(), worker.stream.get(), 4, arguments);
+  const dnnl_status_t status =
+      dnnl_primitive_execute(chunk.product->primitive.get(), worker.stream.get(), 4, arguments);
   CHECK(status == dnnl_success, "matrix product: oneDNN status {}", static_cast<int>(status));
   const int64_t end = std::min(first_row + kRowTile, args.x.rows);
   for (int64_t r = first_row; r < end; ++r) {
@@ -177,11 +178,15 @@ void CpuMatmul::Finish(const MatmulArgs& args, int64_t first, int64_t outputs, f
   }
   float* y = args.y.data + row * args.y.stride;
   switch (args.epilogue) {
-    case Epilogue::kNone: std::memcpy(y + first, tile_row, static_cast<size_t>(outputs) * sizeof(float)); break;
+    case Epilogue::kNone:
+      std::memcpy(y + first, tile_row, static_cast<size_t>(outputs) * sizeof(float));
+      break;
     case Epilogue::kAdd:
       for (int64_t i = 0; i < outputs; ++i) y[first + i] += tile_row[i];
       break;
-    case Epilogue::kSwiGlu: kernels_->swiglu(tile_row, outputs / 2, y + first / 2); break;
+    case Epilogue::kSwiGlu:
+      kernels_->swiglu(tile_row, outputs / 2, y + first / 2);
+      break;
   }
 }
 

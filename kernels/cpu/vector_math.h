@@ -8,7 +8,7 @@ namespace {
 inline F32x16 Exp2(F32x16 x) {
   x = Min(Max(x, F32x16::Set(-126.0f)), F32x16::Set(126.0f));
   const F32x16 n = Round(x), f = x - n;
-  F32x16 p = F32x16::Set(1.5403530e-4f);            // ln2^6 / 6!
+  F32x16 p = F32x16::Set(1.5403530e-4f);  // ln2^6 / 6!
   p = Fma(p, f, F32x16::Set(1.33335581e-3f));
   p = Fma(p, f, F32x16::Set(9.61812911e-3f));
   p = Fma(p, f, F32x16::Set(5.55041087e-2f));

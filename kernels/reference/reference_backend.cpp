@@ -123,8 +123,12 @@ void ReferenceBackend::Matmul(const MatmulArgs& args) {
     float* out = args.y.data + t * args.y.stride;
     for (int64_t o = 0; o < args.y.cols; ++o) {
       switch (args.epilogue) {
-        case Epilogue::kNone: out[o] = static_cast<float>(y[o]); break;
-        case Epilogue::kAdd: out[o] = static_cast<float>(out[o] + y[o]); break;
+        case Epilogue::kNone:
+          out[o] = static_cast<float>(y[o]);
+          break;
+        case Epilogue::kAdd:
+          out[o] = static_cast<float>(out[o] + y[o]);
+          break;
         case Epilogue::kSwiGlu:
           out[o] = static_cast<float>(y[2 * o] / (1.0 + std::exp(-y[2 * o])) * y[2 * o + 1]);
           break;

@@ -22,12 +22,12 @@ namespace longshot {
 ///
 /// Members may be bool, int64_t, double, std::string, std::vector<std::string>.
 struct Field {
-  std::string_view name;                        ///< key in YAML and JSON: snake_case
-  std::string_view flags;                       ///< "-n,--n-predict"; empty: no flag
-  std::vector<std::string_view> aliases = {};   ///< accepted with a one-line hint
+  std::string_view name;                       ///< key in YAML and JSON: snake_case
+  std::string_view flags;                      ///< "-n,--n-predict"; empty: no flag
+  std::vector<std::string_view> aliases = {};  ///< accepted with a one-line hint
   double minimum = -std::numeric_limits<double>::infinity();
   double maximum = std::numeric_limits<double>::infinity();
-  std::vector<std::string_view> choices = {};   ///< allowed values of a string; empty: any; "" is shown as "auto"
+  std::vector<std::string_view> choices = {};  ///< allowed values of a string; empty: any; "" is shown as "auto"
   std::string_view unit = "";
   std::string_view help = "";
 };

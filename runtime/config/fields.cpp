@@ -30,8 +30,7 @@ std::string Expected(const Field& field, std::string_view noun) {
   return text;
 }
 
-[[noreturn]] void Reject(ErrorCode code, std::string_view shown_as, const std::string& expected,
-                         std::string_view got) {
+[[noreturn]] void Reject(ErrorCode code, std::string_view shown_as, const std::string& expected, std::string_view got) {
   Throw(code, "{}: expected {}, got '{}'", shown_as, expected, Printable(got));
 }
 
@@ -40,8 +39,7 @@ bool InRange(const Field& field, double value) {
 }
 
 bool IsChoice(const Field& field, const std::string& value) {
-  return field.choices.empty() ||
-         std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end();
+  return field.choices.empty() || std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end();
 }
 
 template <class Number>
@@ -139,8 +137,7 @@ const BoundField& FindKey(std::span<const BoundField> fields, const std::string&
     if (bound.field.name == key) return bound;
     names.emplace_back(bound.field.name);
   }
-  Throw(ErrorCode::kConfig, "unknown key '{}'; the nearest known one is '{}'", Printable(key),
-        Nearest(key, names));
+  Throw(ErrorCode::kConfig, "unknown key '{}'; the nearest known one is '{}'", Printable(key), Nearest(key, names));
 }
 
 }  // namespace
@@ -172,8 +169,7 @@ nlohmann::json ToJson(std::span<const BoundField> fields) {
 }
 
 void FromJson(const nlohmann::json& json, std::span<const BoundField> fields) {
-  if (!json.is_object())
-    Throw(ErrorCode::kConfig, "expected a block of keys, got '{}'", Printable(json.dump()));
+  if (!json.is_object()) Throw(ErrorCode::kConfig, "expected a block of keys, got '{}'", Printable(json.dump()));
   for (const auto& [key, value] : json.items()) {
     const BoundField& bound = FindKey(fields, key);
     const FieldChecker check(bound.field, ErrorCode::kConfig, bound.field.name);

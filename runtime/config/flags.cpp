@@ -95,8 +95,7 @@ std::vector<CommandLine::Flag> CommandLine::Flags() const {
   return flags;
 }
 
-std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arguments,
-                                                std::vector<std::string>& hints,
+std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arguments, std::vector<std::string>& hints,
                                                 std::span<const std::string_view> absent) const {
   const std::vector<Flag> flags = Flags();
   std::vector<std::string> known{"-h", "--help"};
@@ -132,8 +131,7 @@ std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arg
     const Flag* flag = find(name);
     out.push_back(flag->name);
     if (!flag->takes_value()) {
-      if (equals != std::string::npos)
-        Throw(ErrorCode::kUsage, "{} takes no value, got '{}'", name, argument);
+      if (equals != std::string::npos) Throw(ErrorCode::kUsage, "{} takes no value, got '{}'", name, argument);
       continue;
     }
     if (equals == std::string::npos && i + 1 == arguments.size()) {
@@ -185,8 +183,8 @@ bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std:
   } catch (const CLI::CallForHelp&) {
     return false;
   } catch (const CLI::ExtrasError&) {
-    Throw(ErrorCode::kUsage, "unexpected argument '{}' (longshot {} --help)",
-          Printable(app.remaining().front()), command_);
+    Throw(ErrorCode::kUsage, "unexpected argument '{}' (longshot {} --help)", Printable(app.remaining().front()),
+          command_);
   } catch (const CLI::ParseError& error) {
     Throw(ErrorCode::kUsage, "{} (longshot {} --help)", Printable(error.what(), 200), command_);
   }

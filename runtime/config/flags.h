@@ -20,8 +20,7 @@ class CommandLine {
     std::string* value = nullptr;
   };
 
-  CommandLine(std::string command, std::string summary)
-      : command_(std::move(command)), summary_(std::move(summary)) {}
+  CommandLine(std::string command, std::string summary) : command_(std::move(command)), summary_(std::move(summary)) {}
 
   void Add(Section section) { sections_.push_back(std::move(section)); }
   void Add(Positional positional) { positionals_.push_back(std::move(positional)); }

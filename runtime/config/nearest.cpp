@@ -17,8 +17,8 @@ int EditDistance(std::string_view a, std::string_view b) {
         continue;
       }
       const int replace = a[i - 1] == b[j - 1] ? 0 : 1;
-      best = std::min({cost[(i - 1) * columns + j] + 1, cost[i * columns + j - 1] + 1,
-                       cost[(i - 1) * columns + j - 1] + replace});
+      best = std::min(
+          {cost[(i - 1) * columns + j] + 1, cost[i * columns + j - 1] + 1, cost[(i - 1) * columns + j - 1] + replace});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         best = std::min(best, cost[(i - 2) * columns + j - 2] + 1);
       }

@@ -62,8 +62,7 @@ DraftLimits DraftCap(const VerificationCost& cost, const DraftAssumption& assump
   CHECK(assumption.acceptance > 0 && assumption.acceptance <= 1, "acceptance {}", assumption.acceptance);
   DraftLimits limits;
   limits.max_nodes = BestChain(cost, assumption.acceptance, 0);
-  limits.max_depth =
-      std::min(limits.max_nodes, BestChain(cost, assumption.acceptance, assumption.ms_per_level));
+  limits.max_depth = std::min(limits.max_nodes, BestChain(cost, assumption.acceptance, assumption.ms_per_level));
   return limits;
 }
 

@@ -26,24 +26,20 @@ namespace {
 void Validate(const GenerateRequest& request, const Target& target) {
   const auto prompt = static_cast<int64_t>(request.prompt.size());
   const int64_t context = target.max_context(), vocab = target.vocab_size();
-  if (prompt == 0)
-    Throw(ErrorCode::kUsage, "the prompt has no tokens: expected at least 1; give -p, -f or --doc");
+  if (prompt == 0) Throw(ErrorCode::kUsage, "the prompt has no tokens: expected at least 1; give -p, -f or --doc");
   if (request.max_tokens < -1) {
-    Throw(ErrorCode::kUsage,
-          "tokens to generate: expected -1 (until the context is full) or more, got {}; set -n",
+    Throw(ErrorCode::kUsage, "tokens to generate: expected -1 (until the context is full) or more, got {}; set -n",
           request.max_tokens);
   }
   if (request.draft_max_nodes < 0 || request.draft_max_depth < 0) {
-    Throw(ErrorCode::kConfig,
-          "draft limits: expected 0 or more, got {} nodes and depth {}; set --spec-draft-n-max",
+    Throw(ErrorCode::kConfig, "draft limits: expected 0 or more, got {} nodes and depth {}; set --spec-draft-n-max",
           request.draft_max_nodes, request.draft_max_depth);
   }
   for (int64_t i = 0; i < prompt; ++i) {
     const Token token = request.prompt[i];
     if (token >= 0 && token < vocab) continue;
-    Throw(ErrorCode::kFormat,
-          "prompt token {} has id {}: the model knows ids below {}; use the model's own tokenizer", i, token,
-          vocab);
+    Throw(ErrorCode::kFormat, "prompt token {} has id {}: the model knows ids below {}; use the model's own tokenizer",
+          i, token, vocab);
   }
   if (prompt >= context) {
     Throw(ErrorCode::kCapacity,
@@ -53,8 +49,8 @@ void Validate(const GenerateRequest& request, const Target& target) {
   }
   if (request.max_tokens > context - prompt) {
     Throw(ErrorCode::kCapacity,
-          "prompt of {} tokens and {} to generate: the context holds {}; lower -n to at most {} or raise -c",
-          prompt, request.max_tokens, context, context - prompt);
+          "prompt of {} tokens and {} to generate: the context holds {}; lower -n to at most {} or raise -c", prompt,
+          request.max_tokens, context, context - prompt);
   }
 }
 

@@ -109,8 +109,8 @@ void Generation::Propose() {
   parts_.drafter->Propose(history_, budget, tree_);
   CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&
             tree_.max_depth() <= budget.max_depth,
-        "drafter {} proposed {} nodes to depth {}, allowed are {} and {}", parts_.drafter->name(),
-        tree_.size() - 1, tree_.max_depth(), budget.max_nodes, budget.max_depth);
+        "drafter {} proposed {} nodes to depth {}, allowed are {} and {}", parts_.drafter->name(), tree_.size() - 1,
+        tree_.max_depth(), budget.max_nodes, budget.max_depth);
 }
 
 void Generation::Score() {

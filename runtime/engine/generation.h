@@ -19,8 +19,7 @@ struct Parts {
 /// A target's sequence, closed with the object.
 class OpenSequence {
  public:
-  OpenSequence(Target* target, int64_t capacity)
-      : target_(target), capacity_(capacity), id_(target->Open(capacity)) {}
+  OpenSequence(Target* target, int64_t capacity) : target_(target), capacity_(capacity), id_(target->Open(capacity)) {}
   ~OpenSequence() { target_->Close(id_); }
   OpenSequence(const OpenSequence&) = delete;
   OpenSequence& operator=(const OpenSequence&) = delete;

@@ -38,10 +38,9 @@ std::vector<double> GenerationMetrics::ConditionalAcceptancePerPosition() const 
   return rates;
 }
 
-void GenerationMetrics::AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted,
-                                 int64_t emitted) {
-  CHECK(accepted <= proposed_depth && proposed_depth <= proposed, "accepted {}, depth {}, proposed {}",
-        accepted, proposed_depth, proposed);
+void GenerationMetrics::AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted, int64_t emitted) {
+  CHECK(accepted <= proposed_depth && proposed_depth <= proposed, "accepted {}, depth {}, proposed {}", accepted,
+        proposed_depth, proposed);
   ++target_passes;
   emitted_tokens += emitted;
   if (proposed > 0) ++num_drafts;
@@ -49,16 +48,14 @@ void GenerationMetrics::AddRound(int64_t proposed, int64_t proposed_depth, int64
   num_accepted_tokens += accepted;
   CountDepths(proposed_depth, drafted_per_depth);
   CountDepths(accepted, accepted_per_depth);
-  if (accepted >= static_cast<int64_t>(acceptance_histogram.size()))
-    acceptance_histogram.resize(accepted + 1);
+  if (accepted >= static_cast<int64_t>(acceptance_histogram.size())) acceptance_histogram.resize(accepted + 1);
   ++acceptance_histogram[accepted];
 }
 
 double RepeatedFourGramShare(std::span<const Token> tokens) {
   if (tokens.size() < 4) return 0.0;
   std::vector<std::array<Token, 4>> grams(tokens.size() - 3);
-  for (size_t i = 0; i < grams.size(); ++i)
-    grams[i] = {tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]};
+  for (size_t i = 0; i < grams.size(); ++i) grams[i] = {tokens[i], tokens[i + 1], tokens[i + 2], tokens[i + 3]};
   const auto total = static_cast<int64_t>(grams.size());
   std::sort(grams.begin(), grams.end());
   const int64_t distinct = std::unique(grams.begin(), grams.end()) - grams.begin();

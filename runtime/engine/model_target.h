@@ -12,11 +12,11 @@
 namespace longshot {
 
 struct ModelTargetOptions {
-  int64_t max_context = 0;      ///< 0: the model's own
+  int64_t max_context = 0;  ///< 0: the model's own
   DType k_type = DType::kBF16;
   DType v_type = DType::kBF16;
-  int64_t prefill_rows = 512;   ///< prompt tokens per pass (llama.cpp's ubatch)
-  int64_t max_rows = 128;       ///< rows of one scoring pass, the pending token included
+  int64_t prefill_rows = 512;  ///< prompt tokens per pass (llama.cpp's ubatch)
+  int64_t max_rows = 128;      ///< rows of one scoring pass, the pending token included
 
   /// Rows of the largest pass of either kind.
   int64_t pass_rows() const { return std::max(prefill_rows, max_rows); }

@@ -11,8 +11,8 @@ void CheckRanges(std::span<const KeyRange> ranges, int64_t tail_begin) {
   CHECK(tail_begin >= 0, "a view with tail {}", tail_begin);
   int64_t previous = 0;
   for (const KeyRange& r : ranges) {
-    CHECK(r.begin >= previous && r.begin < r.end && r.end <= tail_begin, "range [{}, {}) of a view with tail {}", r.begin,
-          r.end, tail_begin);
+    CHECK(r.begin >= previous && r.begin < r.end && r.end <= tail_begin, "range [{}, {}) of a view with tail {}",
+          r.begin, r.end, tail_begin);
     previous = r.end;
   }
 }

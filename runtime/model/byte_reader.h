@@ -31,9 +31,8 @@ class ByteReader {
   /// The next `count` bytes. Errors: kFormat when fewer are left; `what` names the field.
   std::span<const std::byte> Take(uint64_t count, const char* what) {
     if (count > remaining()) {
-      Throw(ErrorCode::kFormat,
-            "{} at byte {} needs {} bytes, but the file has {} left: truncated or damaged", what, position_,
-            count, remaining());
+      Throw(ErrorCode::kFormat, "{} at byte {} needs {} bytes, but the file has {} left: truncated or damaged", what,
+            position_, count, remaining());
     }
     const auto taken = bytes_.subspan(position_, count);
     position_ += count;

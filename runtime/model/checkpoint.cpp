@@ -22,8 +22,7 @@ constexpr size_t kMaxShards = 4096;
 std::string ReadBounded(const std::string& path, size_t max_bytes) {
   const MappedFile file(path);
   if (file.bytes().size() > max_bytes) {
-    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", path, file.bytes().size(),
-          max_bytes);
+    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", path, file.bytes().size(), max_bytes);
   }
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
@@ -53,16 +52,14 @@ std::set<std::string> AddShard(const std::string& path, LoadedModel& model) {
       names.insert(tensor.name);
     }
   } catch (const Error& error) {
-    throw Error(error.code(),
-                fmt::format("{}: {}", std::filesystem::path(path).filename().string(), error.what()));
+    throw Error(error.code(), fmt::format("{}: {}", std::filesystem::path(path).filename().string(), error.what()));
   }
   return names;
 }
 
 /// Every tensor must be in the shard that the index names, and in no other.
 void AddShards(const std::string& folder, const std::string& index_path, LoadedModel& model) {
-  const auto index =
-      ParseShardIndex(ReadBounded(index_path, size_t{64} << 20), "model.safetensors.index.json");
+  const auto index = ParseShardIndex(ReadBounded(index_path, size_t{64} << 20), "model.safetensors.index.json");
   std::map<std::string, std::set<std::string>> wanted;
   for (const auto& [tensor, shard] : index) wanted[shard].insert(tensor);
   if (wanted.empty() || wanted.size() > kMaxShards) {
@@ -71,8 +68,7 @@ void AddShards(const std::string& folder, const std::string& index_path, LoadedM
   }
   for (const auto& [shard, tensors] : wanted) {
     if (AddShard(folder + "/" + shard, model) != tensors) {
-      Throw(ErrorCode::kFormat,
-            "{} does not hold exactly the tensors that model.safetensors.index.json lists for it",
+      Throw(ErrorCode::kFormat, "{} does not hold exactly the tensors that model.safetensors.index.json lists for it",
             Printable(shard));
     }
   }
@@ -92,8 +88,7 @@ std::vector<std::pair<std::string, std::string>> Summary(const std::string& conf
   std::vector<std::pair<std::string, std::string>> summary;
   const nlohmann::json config = ParseBoundedJson(config_json, "config.json");
   if (!config.is_object()) Throw(ErrorCode::kFormat, "config.json is not an object");
-  for (const auto& [key, value] : config.items())
-    summary.emplace_back(Printable(key), Printable(value.dump()));
+  for (const auto& [key, value] : config.items()) summary.emplace_back(Printable(key), Printable(value.dump()));
   return summary;
 }
 
@@ -144,8 +139,8 @@ Vocabulary CheckpointVocabulary(const std::string& folder) {
     Throw(ErrorCode::kIo, "{} has neither tokenizer.json nor tokenizer.model", folder);
   }
   // The sentencepiece file comes first: the tokenizer.json beside it repeats it in a form without scores.
-  Vocabulary vocabulary = has("tokenizer.model") ? ReadTokenizerModel(read("tokenizer.model"))
-                                                 : ReadTokenizerJson(read("tokenizer.json"));
+  Vocabulary vocabulary =
+      has("tokenizer.model") ? ReadTokenizerModel(read("tokenizer.model")) : ReadTokenizerJson(read("tokenizer.json"));
   if (has("tokenizer_config.json")) ReadTokenizerConfig(read("tokenizer_config.json"), vocabulary);
   for (const char* name : {"generation_config.json", "config.json"}) {
     if (has(name)) ReadEndOfGeneration(read(name), name, vocabulary);
@@ -158,8 +153,7 @@ LoadedModel OpenCheckpoint(const std::string& folder) {
   model.format = "safetensors";
   const std::string config_path = folder + "/config.json";
   if (!Exists(config_path)) {
-    Throw(ErrorCode::kIo, "{} has no config.json: expected a .gguf file or a Hugging Face model folder",
-          folder);
+    Throw(ErrorCode::kIo, "{} has no config.json: expected a .gguf file or a Hugging Face model folder", folder);
   }
   const std::string config = ReadBounded(config_path, kMaxConfigBytes);
   const std::string single = folder + "/model.safetensors", index = folder + "/model.safetensors.index.json";

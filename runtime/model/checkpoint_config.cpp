@@ -46,19 +46,16 @@ Family FindFamily(const JsonFields& fields) {
 void RefuseOtherMathematics(const JsonFields& fields, const Family& family) {
   const std::string activation = fields.String("hidden_act").value_or("silu");
   if (activation != "silu" && activation != "swish") {
-    Throw(ErrorCode::kUnsupported, "{}: activation {} is not supported; supported: silu", kFile,
-          Printable(activation));
+    Throw(ErrorCode::kUnsupported, "{}: activation {} is not supported; supported: silu", kFile, Printable(activation));
   }
   for (const char* bias : {"attention_bias", "mlp_bias"}) {
     if (!fields.Bool(bias).value_or(false)) continue;
-    Throw(ErrorCode::kUnsupported, "{}: {} is true, which is not supported for {}", kFile, bias,
-          family.model_class);
+    Throw(ErrorCode::kUnsupported, "{}: {} is true, which is not supported for {}", kFile, bias, family.model_class);
   }
   if (const json* quantization = fields.Find("quantization_config")) {
     const std::string method =
         JsonFields(*quantization, "quantization_config").String("quant_method").value_or("unnamed");
-    Throw(ErrorCode::kUnsupported,
-          "{}: weights quantised by {}; supported: F32, F16, BF16 safetensors, or GGUF", kFile,
+    Throw(ErrorCode::kUnsupported, "{}: weights quantised by {}; supported: F32, F16, BF16 safetensors, or GGUF", kFile,
           Printable(method));
   }
 }
@@ -67,9 +64,7 @@ float AttentionFactor(const JsonFields& rope, float factor) {
   if (const auto given = rope.Float("attention_factor")) return *given;
   const float mscale = rope.Float("mscale").value_or(0), all_dims = rope.Float("mscale_all_dim").value_or(0);
   if (mscale == 0 || all_dims == 0) return 0;  // the default of `RopeConfig`
-  const auto scale = [&](float m) {
-    return factor <= 1 ? 1.0 : 0.1 * m * std::log(static_cast<double>(factor)) + 1.0;
-  };
+  const auto scale = [&](float m) { return factor <= 1 ? 1.0 : 0.1 * m * std::log(static_cast<double>(factor)) + 1.0; };
   return static_cast<float>(scale(mscale) / scale(all_dims));
 }
 
@@ -114,8 +109,8 @@ void ReadRope(const JsonFields& fields, ModelConfig& config) {
     const JsonFields rope(*object, fmt::format("{}: {}", kFile, name));
     for (const auto& [key, value] : object->items()) {
       if (!value.is_object()) continue;
-      Throw(ErrorCode::kUnsupported, "{} differs per layer type ({}); supported: one for all layers",
-            rope.what(), Printable(key));
+      Throw(ErrorCode::kUnsupported, "{} differs per layer type ({}); supported: one for all layers", rope.what(),
+            Printable(key));
     }
     config.rope.theta = rope.Float("rope_theta").value_or(config.rope.theta);
     rotated = rope.Float("partial_rotary_factor").value_or(rotated);
@@ -157,8 +152,7 @@ ModelConfig CheckpointModelConfig(std::string_view config_json, bool has_head) {
   config.heads = fields.RequiredInteger("num_attention_heads");
   config.kv_heads = fields.Integer("num_key_value_heads").value_or(config.heads);
   config.embed_dim = fields.RequiredInteger("hidden_size");
-  config.head_dim =
-      fields.Integer("head_dim").value_or(config.heads > 0 ? config.embed_dim / config.heads : 0);
+  config.head_dim = fields.Integer("head_dim").value_or(config.heads > 0 ? config.embed_dim / config.heads : 0);
   config.ffn_dim = fields.RequiredInteger("intermediate_size");
   config.vocab_size = fields.RequiredInteger("vocab_size");
   config.context = fields.RequiredInteger("max_position_embeddings");

@@ -53,8 +53,8 @@ Expected ExpectedTensors(const ModelConfig& c) {
 void RefuseUnused(const ModelConfig& config, std::string_view name) {
   if (name == "rope_freqs.weight" || (config.tied_head && name == "output.weight")) return;
   Throw(ErrorCode::kUnsupported,
-        "tensor {} is not part of a {} decoder as supported: leaving it out would change the model",
-        Printable(name), config.architecture);
+        "tensor {} is not part of a {} decoder as supported: leaving it out would change the model", Printable(name),
+        config.architecture);
 }
 
 }  // namespace
@@ -84,8 +84,8 @@ void RequireDecoderTensors(const ModelConfig& config, std::span<const TensorInfo
       continue;
     }
     if (tensor.shape != at->second) {
-      Throw(ErrorCode::kFormat, "tensor {} has shape [{}], expected [{}]", tensor.name,
-            fmt::join(tensor.shape, ", "), fmt::join(at->second, ", "));
+      Throw(ErrorCode::kFormat, "tensor {} has shape [{}], expected [{}]", tensor.name, fmt::join(tensor.shape, ", "),
+            fmt::join(at->second, ", "));
     }
     missing.erase(at);
   }

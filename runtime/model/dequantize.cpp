@@ -72,8 +72,7 @@ void BlockQ2_K(const std::byte* b, float* out) {
   for (int i = 0; i < 256; ++i) {
     const int scale = Byte(b + i / 16);
     const int q = Byte(b + 16 + i / 128 * 32 + i % 32) >> (i % 128 / 32 * 2) & 3;
-    out[i] =
-        d * static_cast<float>(scale & 15) * static_cast<float>(q) - dmin * static_cast<float>(scale >> 4);
+    out[i] = d * static_cast<float>(scale & 15) * static_cast<float>(q) - dmin * static_cast<float>(scale >> 4);
   }
 }
 
@@ -91,8 +90,7 @@ void BlockQ3_K(const std::byte* b, float* out) {
   for (int i = 0; i < 256; ++i) {
     const int low = Byte(b + 32 + i / 128 * 32 + i % 32) >> (i % 128 / 32 * 2) & 3;
     const int third = Byte(b + i % 32) >> (i / 32) & 1;
-    out[i] =
-        d * static_cast<float>(ScaleQ3_K(b + 96, i / 16)) * static_cast<float>(low - (third != 0 ? 0 : 4));
+    out[i] = d * static_cast<float>(ScaleQ3_K(b + 96, i / 16)) * static_cast<float>(low - (third != 0 ? 0 : 4));
   }
 }
 
@@ -156,8 +154,7 @@ void BlockQ6_K(const std::byte* b, float* out) {
 
 template <void (*block)(const std::byte*, float*)>
 void EachBlock(DTypeInfo info, const std::byte* src, int64_t count, float* out) {
-  for (int64_t i = 0; i < count / info.block_size; ++i)
-    block(src + i * info.block_bytes, out + i * info.block_size);
+  for (int64_t i = 0; i < count / info.block_size; ++i) block(src + i * info.block_bytes, out + i * info.block_size);
 }
 
 }  // namespace

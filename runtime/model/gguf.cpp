@@ -37,9 +37,7 @@ uint64_t ReadLength(ByteReader& in, const char* what) {
   return length;
 }
 
-std::span<const std::byte> ReadString(ByteReader& in, const char* what) {
-  return in.Take(ReadLength(in, what), what);
-}
+std::span<const std::byte> ReadString(ByteReader& in, const char* what) { return in.Take(ReadLength(in, what), what); }
 
 GgufType ReadType(ByteReader& in, std::string_view key) {
   const auto type = in.Read<uint32_t>("metadata type");
@@ -52,8 +50,7 @@ GgufType ReadType(ByteReader& in, std::string_view key) {
 
 /// Reads past an array's elements and returns their bytes; strings are walked, so that later reads may trust
 /// them.
-std::span<const std::byte> ReadElements(ByteReader& in, std::span<const std::byte> file,
-                                        const GgufEntry& entry) {
+std::span<const std::byte> ReadElements(ByteReader& in, std::span<const std::byte> file, const GgufEntry& entry) {
   if (entry.element_type == GgufType::kArray) {
     Throw(ErrorCode::kFormat, "metadata {} is an array of arrays, which GGUF readers do not accept",
           Printable(entry.key));
@@ -93,8 +90,8 @@ std::vector<uint32_t> OrderUnique(size_t count, const char* what, Name name) {
   std::vector<uint32_t> order(count);
   std::iota(order.begin(), order.end(), 0u);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(a) < name(b); });
-  const auto twice = std::adjacent_find(order.begin(), order.end(),
-                                        [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
+  const auto twice =
+      std::adjacent_find(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return name(a) == name(b); });
   if (twice != order.end()) {
     Throw(ErrorCode::kFormat, "{} {} appears twice: damaged or hostile file", what, Printable(name(*twice)));
   }
@@ -108,11 +105,10 @@ uint32_t ReadVersion(ByteReader& in) {
   const auto version = in.Read<uint32_t>("GGUF version");
   if (version == 2 || version == 3) return version;
   if (version != 0 && (version & 0xFFFF) == 0) {
-    Throw(ErrorCode::kUnsupported,
-          "big-endian GGUF file, expected little-endian: convert it for this machine");
+    Throw(ErrorCode::kUnsupported, "big-endian GGUF file, expected little-endian: convert it for this machine");
   }
-  Throw(ErrorCode::kUnsupported,
-        "GGUF version {}, expected 2 or 3: convert the model with a current llama.cpp", version);
+  Throw(ErrorCode::kUnsupported, "GGUF version {}, expected 2 or 3: convert the model with a current llama.cpp",
+        version);
 }
 
 void RefuseSplit(const GgufFile& file) {
@@ -140,8 +136,7 @@ int64_t Alignment(const GgufFile& file) {
 std::vector<int64_t> ReadShape(ByteReader& in, std::string_view name) {
   const auto dims = in.Read<uint32_t>("number of dimensions");
   if (dims == 0 || (dims > kMaxDims && !Planted(PlantedBug::kTooManyDims))) {
-    Throw(ErrorCode::kFormat, "tensor {} has {} dimensions, expected 1 to {}", Printable(name), dims,
-          kMaxDims);
+    Throw(ErrorCode::kFormat, "tensor {} has {} dimensions, expected 1 to {}", Printable(name), dims, kMaxDims);
   }
   std::array<int64_t, kMaxDims> innermost_first{};
   int64_t* next = innermost_first.data();
@@ -183,8 +178,8 @@ std::optional<uint64_t> StoredBytes(const GgufTensor& tensor) {
   if (!type) return std::nullopt;
   const DTypeInfo info = Info(*type);
   if (tensor.shape.back() % info.block_size != 0) {
-    Throw(ErrorCode::kFormat, "tensor {} has rows of {} elements, but {} stores blocks of {}",
-          Printable(tensor.name), tensor.shape.back(), info.name, info.block_size);
+    Throw(ErrorCode::kFormat, "tensor {} has rows of {} elements, but {} stores blocks of {}", Printable(tensor.name),
+          tensor.shape.back(), info.name, info.block_size);
   }
   return CheckedProduct({elements / info.block_size, info.block_bytes}, "tensor size");
 }
@@ -197,8 +192,7 @@ void LocateTensor(GgufTensor& tensor, std::span<const std::byte> data, int64_t a
   const std::optional<uint64_t> size = StoredBytes(tensor);
   const bool inside = tensor.offset <= data.size() && size.value_or(0) <= data.size() - tensor.offset;
   if (!inside && !Planted(PlantedBug::kTensorRange)) {
-    Throw(ErrorCode::kFormat,
-          "tensor {} needs {} bytes at offset {}, but the data section has {}: truncated file",
+    Throw(ErrorCode::kFormat, "tensor {} needs {} bytes at offset {}, but the data section has {}: truncated file",
           Printable(tensor.name), size.value_or(0), tensor.offset, data.size());
   }
   if (size) tensor.bytes = {data.data() + tensor.offset, *size};
@@ -207,8 +201,7 @@ void LocateTensor(GgufTensor& tensor, std::span<const std::byte> data, int64_t a
 void RefuseOverlap(std::span<const GgufTensor> tensors) {
   std::vector<uint32_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(),
-            [&](uint32_t a, uint32_t b) { return tensors[a].offset < tensors[b].offset; });
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return tensors[a].offset < tensors[b].offset; });
   for (size_t i = 1; i < order.size(); ++i) {
     const GgufTensor &before = tensors[order[i - 1]], &after = tensors[order[i]];
     if (before.bytes.size() > after.offset - before.offset) {
@@ -220,9 +213,8 @@ void RefuseOverlap(std::span<const GgufTensor> tensors) {
 
 [[noreturn]] void ThrowType(const GgufEntry& entry, std::string_view expected) {
   const bool array = entry.type == GgufType::kArray;
-  Throw(ErrorCode::kFormat, "metadata {} has type {}{}, expected {}: damaged or hostile file",
-        Printable(entry.key), array ? "array of " : "", Name(array ? entry.element_type : entry.type),
-        expected);
+  Throw(ErrorCode::kFormat, "metadata {} has type {}{}, expected {}: damaged or hostile file", Printable(entry.key),
+        array ? "array of " : "", Name(array ? entry.element_type : entry.type), expected);
 }
 
 template <class T>
@@ -266,8 +258,8 @@ std::string DescribeScalar(GgufType type, std::span<const std::byte> bytes, uint
 }  // namespace
 
 std::string_view Name(GgufType type) {
-  constexpr std::array<std::string_view, kTypeCount> kNames{
-      "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"};
+  constexpr std::array<std::string_view, kTypeCount> kNames{"u8",   "i8",     "u16",   "i16", "u32", "i32", "f32",
+                                                            "bool", "string", "array", "u64", "i64", "f64"};
   return kNames[static_cast<uint32_t>(type)];
 }
 
@@ -277,8 +269,8 @@ GgufFile::GgufFile(std::span<const std::byte> file) {
   const auto tensor_count = in.Read<uint64_t>("tensor count");
   const auto entry_count = in.Read<uint64_t>("metadata count");
   if (entry_count > kMaxEntries && !Planted(PlantedBug::kUncheckedCount)) {
-    Throw(ErrorCode::kFormat, "{} metadata entries, more than the limit of {}: damaged or hostile file",
-          entry_count, kMaxEntries);
+    Throw(ErrorCode::kFormat, "{} metadata entries, more than the limit of {}: damaged or hostile file", entry_count,
+          kMaxEntries);
   }
   if (Planted(PlantedBug::kUncheckedCount)) entries_.reserve(entry_count);
   for (uint64_t i = 0; i < entry_count; ++i) entries_.push_back(ReadEntry(in, file));
@@ -321,8 +313,7 @@ std::optional<int64_t> GgufFile::Integer(std::string_view key) const {
       return LoadAt<int64_t>(entry->payload, 0);
     case GgufType::kU64: {
       const auto value = LoadAt<uint64_t>(entry->payload, 0);
-      if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-        return static_cast<int64_t>(value);
+      if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return static_cast<int64_t>(value);
       Throw(ErrorCode::kFormat, "metadata {} is {}, larger than any meaningful value", Printable(key), value);
     }
     default:
@@ -392,9 +383,8 @@ std::string Describe(const GgufEntry& entry) {
   ByteReader strings(entry.payload);
   for (uint64_t i = 0; i < std::min(entry.count, kShown); ++i) {
     if (i > 0) text += ", ";
-    text += entry.element_type == GgufType::kString
-                ? Printable(AsText(ReadString(strings, "metadata string")), 24)
-                : DescribeScalar(entry.element_type, entry.payload, i);
+    text += entry.element_type == GgufType::kString ? Printable(AsText(ReadString(strings, "metadata string")), 24)
+                                                    : DescribeScalar(entry.element_type, entry.payload, i);
   }
   return text + (entry.count > kShown ? ", ...]" : "]");
 }

@@ -13,8 +13,7 @@ namespace {
 /// Metadata of one architecture: keys are "<architecture>.<name>".
 class Keys {
  public:
-  Keys(const GgufFile& file, std::string architecture)
-      : file_(file), architecture_(std::move(architecture)) {}
+  Keys(const GgufFile& file, std::string architecture) : file_(file), architecture_(std::move(architecture)) {}
 
   std::string Full(std::string_view name) const { return fmt::format("{}.{}", architecture_, name); }
 
@@ -22,8 +21,8 @@ class Keys {
     const std::string key = Full(name);
     const GgufEntry* entry = file_.Find(key);
     if (entry != nullptr && entry->type == GgufType::kArray) {
-      Throw(ErrorCode::kUnsupported,
-            "metadata {} is a list (one value per layer); expected one value for all layers", key);
+      Throw(ErrorCode::kUnsupported, "metadata {} is a list (one value per layer); expected one value for all layers",
+            key);
     }
     const std::optional<int64_t> value = file_.Integer(key);
     if (value && (*value < 0 || *value > INT32_MAX)) {
@@ -65,23 +64,20 @@ std::string SupportedArchitecture(const GgufFile& file) {
     if (*found == supported) return std::string(*found);
   }
   Throw(ErrorCode::kUnsupported,
-        "model architecture {} is not supported; supported: llama (also Mistral), qwen2, qwen3",
-        Printable(*found));
+        "model architecture {} is not supported; supported: llama (also Mistral), qwen2, qwen3", Printable(*found));
 }
 
 /// Options of other models under the same architecture name; computing without them would be silently wrong.
 void RefuseOtherMathematics(const Keys& keys) {
   if (const int experts = keys.Integer("expert_count").value_or(0); experts > 0) {
-    Throw(ErrorCode::kUnsupported,
-          "the model is a mixture of {} experts; supported: dense feed-forward layers", experts);
+    Throw(ErrorCode::kUnsupported, "the model is a mixture of {} experts; supported: dense feed-forward layers",
+          experts);
   }
-  for (const char* name :
-       {"attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias", "attention.output_scale",
-        "attention.temperature_scale", "logit_scale", "residual_scale", "embedding_scale",
-        "attn_logit_softcapping", "final_logit_softcapping"}) {
+  for (const char* name : {"attention.scale", "attention.clamp_kqv", "attention.max_alibi_bias",
+                           "attention.output_scale", "attention.temperature_scale", "logit_scale", "residual_scale",
+                           "embedding_scale", "attn_logit_softcapping", "final_logit_softcapping"}) {
     if (!keys.Has(name)) continue;
-    Throw(ErrorCode::kUnsupported, "metadata {} asks for a computation that is not supported",
-          keys.Full(name));
+    Throw(ErrorCode::kUnsupported, "metadata {} asks for a computation that is not supported", keys.Full(name));
   }
 }
 
@@ -89,13 +85,11 @@ void RefuseOtherMathematics(const Keys& keys) {
 std::vector<float> FrequencyDivisors(const GgufFile& file) {
   for (const GgufTensor& tensor : file.tensors()) {
     if (tensor.name == "rope_factors_long.weight" || tensor.name == "rope_factors_short.weight") {
-      Throw(ErrorCode::kUnsupported,
-            "rope scaling longrope is not supported; supported: none, linear, yarn, llama3");
+      Throw(ErrorCode::kUnsupported, "rope scaling longrope is not supported; supported: none, linear, yarn, llama3");
     }
     if (tensor.name != "rope_freqs.weight") continue;
     if (tensor.type != 0 || tensor.shape.size() != 1 || tensor.shape[0] > 4096) {
-      Throw(ErrorCode::kFormat,
-            "tensor rope_freqs.weight has type {} and shape [{}], expected f32 and [rope dims / 2]",
+      Throw(ErrorCode::kFormat, "tensor rope_freqs.weight has type {} and shape [{}], expected f32 and [rope dims / 2]",
             tensor.type, fmt::join(tensor.shape, ", "));
     }
     std::vector<float> divisors(static_cast<size_t>(tensor.shape[0]));
@@ -108,8 +102,7 @@ std::vector<float> FrequencyDivisors(const GgufFile& file) {
 /// As llama.cpp reads them: without a type, a factor means linear; a factor of 0 means none.
 void ReadScaling(const Keys& keys, int context, RopeConfig& rope) {
   const std::string_view type = keys.String("rope.scaling.type", "linear");
-  float factor =
-      keys.Float(keys.Has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear").value_or(0);
+  float factor = keys.Float(keys.Has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear").value_or(0);
   if (factor == 0) factor = 1;
   const float attention = keys.Float("rope.scaling.attn_factor").value_or(1);
   if (type == "yarn") {
@@ -119,8 +112,7 @@ void ReadScaling(const Keys& keys, int context, RopeConfig& rope) {
     rope.beta_fast = keys.Float("rope.scaling.yarn_beta_fast").value_or(rope.beta_fast);
     rope.beta_slow = keys.Float("rope.scaling.yarn_beta_slow").value_or(rope.beta_slow);
     if (attention != 1) rope.attention_factor = attention * static_cast<float>(rope.Magnitude());
-    if (keys.Float("rope.scaling.yarn_ext_factor").value_or(1) != 1 ||
-        keys.Has("rope.scaling.yarn_log_multiplier")) {
+    if (keys.Float("rope.scaling.yarn_ext_factor").value_or(1) != 1 || keys.Has("rope.scaling.yarn_log_multiplier")) {
       Throw(ErrorCode::kUnsupported, "yarn with an extrapolation mix or a log multiplier is not supported");
     }
     return;
@@ -156,16 +148,15 @@ void ReadShape(const GgufFile& file, const Keys& keys, ModelConfig& config) {
   config.vocab_size = VocabularySize(file, keys);
   config.sliding_window = keys.Integer("attention.sliding_window").value_or(0);
   const auto epsilon = keys.Float("attention.layer_norm_rms_epsilon");
-  if (!epsilon)
-    Throw(ErrorCode::kFormat, "metadata {} is missing", keys.Full("attention.layer_norm_rms_epsilon"));
+  if (!epsilon) Throw(ErrorCode::kFormat, "metadata {} is missing", keys.Full("attention.layer_norm_rms_epsilon"));
   config.norm_eps = *epsilon;
 
   const int default_head_dim = config.heads > 0 ? config.embed_dim / config.heads : 0;
   config.head_dim = keys.Integer("attention.key_length").value_or(default_head_dim);
   const int value_dim = keys.Integer("attention.value_length").value_or(config.head_dim);
   if (value_dim != config.head_dim) {
-    Throw(ErrorCode::kUnsupported, "keys of {} and values of {} dimensions; supported: equal",
-          config.head_dim, value_dim);
+    Throw(ErrorCode::kUnsupported, "keys of {} and values of {} dimensions; supported: equal", config.head_dim,
+          value_dim);
   }
 }
 

@@ -53,8 +53,7 @@ LoadedModel OpenGguf(const std::string& path) {
   model.format = fmt::format("GGUF v{}", file->version());
   model.tensors = GgufTensors(*file);
   model.unreadable = GgufUnreadableTensors(*file);
-  for (const GgufEntry& entry : file->entries())
-    model.metadata.emplace_back(Printable(entry.key), Describe(entry));
+  for (const GgufEntry& entry : file->entries()) model.metadata.emplace_back(Printable(entry.key), Describe(entry));
   model.read_config = [file] { return GgufModelConfig(*file); };
   model.read_vocabulary = [file] { return GgufVocabulary(*file); };
   return model;

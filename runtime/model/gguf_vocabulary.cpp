@@ -10,14 +10,13 @@ namespace {
 
 /// Spellings by which published vocabularies mark the end of a turn or a text. llama.cpp recognises them by
 /// text too: files often name only one of them.
-constexpr std::string_view kEndPieces[] = {
-    "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>",   "<|endoftext|>", "</s>",
-    "<|eom_id|>", "<EOT>",      "_<EOT>",  "<|end_of_text|>", "<|return|>"};
+constexpr std::string_view kEndPieces[] = {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>",
+                                           "</s>",       "<|eom_id|>", "<EOT>",   "_<EOT>",        "<|end_of_text|>",
+                                           "<|return|>"};
 
 TokenizerKind Kind(const GgufFile& file) {
   const auto model = file.String("tokenizer.ggml.model");
-  if (!model)
-    Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.model is missing: the file has no tokenizer");
+  if (!model) Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.model is missing: the file has no tokenizer");
   if (*model == "gpt2") return TokenizerKind::kByteLevelBpe;
   if (*model == "llama") return TokenizerKind::kSentencePiece;
   Throw(ErrorCode::kUnsupported,
@@ -34,15 +33,13 @@ std::string CanonicalPre(std::string_view pre) {
 
 void RequireLength(const char* key, size_t length, size_t tokens) {
   if (length == tokens) return;
-  Throw(ErrorCode::kFormat, "metadata {} has {} entries, but tokenizer.ggml.tokens has {}", key, length,
-        tokens);
+  Throw(ErrorCode::kFormat, "metadata {} has {} entries, but tokenizer.ggml.tokens has {}", key, length, tokens);
 }
 
 std::vector<std::string> Pieces(const GgufFile& file) {
   const auto stored = file.Strings("tokenizer.ggml.tokens");
   if (!stored || stored->empty()) {
-    Throw(ErrorCode::kFormat,
-          "metadata tokenizer.ggml.tokens is missing or empty: the file has no vocabulary");
+    Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.tokens is missing or empty: the file has no vocabulary");
   }
   return {stored->begin(), stored->end()};
 }
@@ -52,14 +49,12 @@ std::vector<TokenKind> Kinds(const GgufFile& file, size_t tokens) {
   const auto stored = file.Ints("tokenizer.ggml.token_type");
   std::vector<TokenKind> kinds(tokens, TokenKind::kNormal);
   if (!stored) return kinds;
-  if (!Planted(PlantedBug::kVocabularySize))
-    RequireLength("tokenizer.ggml.token_type", stored->size(), tokens);
+  if (!Planted(PlantedBug::kVocabularySize)) RequireLength("tokenizer.ggml.token_type", stored->size(), tokens);
   const int32_t* types = stored->data();
   for (size_t i = 0; i < tokens; ++i) {
     const int32_t type = types[i];
     if (type < 0 || type > 6) {
-      Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.token_type has {} for token {}, expected 0 to 6",
-            type, i);
+      Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.token_type has {} for token {}, expected 0 to 6", type, i);
     }
     if (type > 0) kinds[i] = static_cast<TokenKind>(type - 1);
   }
@@ -68,8 +63,7 @@ std::vector<TokenKind> Kinds(const GgufFile& file, size_t tokens) {
 
 std::vector<std::pair<std::string, std::string>> Merges(const GgufFile& file) {
   const auto stored = file.Strings("tokenizer.ggml.merges");
-  if (!stored)
-    Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.merges is missing: byte-level BPE needs it");
+  if (!stored) Throw(ErrorCode::kFormat, "metadata tokenizer.ggml.merges is missing: byte-level BPE needs it");
   std::vector<std::pair<std::string, std::string>> merges;
   merges.reserve(stored->size());
   for (const std::string_view merge : *stored) {
@@ -115,8 +109,7 @@ std::vector<Token> EndOfGeneration(const GgufFile& file, const Vocabulary& vocab
   std::vector<Token> ends{vocabulary.eos, SpecialToken(file, "tokenizer.ggml.eot_token_id", tokens),
                           SpecialToken(file, "tokenizer.ggml.eom_token_id", tokens)};
   for (size_t i = 0; i < tokens; ++i) {
-    if (vocabulary.kinds[i] != TokenKind::kControl && vocabulary.kinds[i] != TokenKind::kUserDefined)
-      continue;
+    if (vocabulary.kinds[i] != TokenKind::kControl && vocabulary.kinds[i] != TokenKind::kUserDefined) continue;
     const bool ending =
         std::find(std::begin(kEndPieces), std::end(kEndPieces), vocabulary.pieces[i]) != std::end(kEndPieces);
     if (ending) ends.push_back(static_cast<Token>(i));

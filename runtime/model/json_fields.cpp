@@ -10,8 +10,7 @@ namespace longshot {
 using nlohmann::json;
 
 JsonFields::JsonFields(const json& object, std::string what) : object_(object), what_(std::move(what)) {
-  if (!object_.is_object())
-    Throw(ErrorCode::kFormat, "{} is {}, expected an object", what_, object_.type_name());
+  if (!object_.is_object()) Throw(ErrorCode::kFormat, "{} is {}, expected an object", what_, object_.type_name());
 }
 
 const json* JsonFields::Find(const char* name) const {
@@ -20,8 +19,7 @@ const json* JsonFields::Find(const char* name) const {
 }
 
 void JsonFields::ThrowType(const char* name, const char* expected) const {
-  Throw(ErrorCode::kFormat, "{}: {} is {}, expected {}", what_, name, Printable(Find(name)->dump()),
-        expected);
+  Throw(ErrorCode::kFormat, "{}: {} is {}, expected {}", what_, name, Printable(Find(name)->dump()), expected);
 }
 
 std::optional<int> JsonFields::Integer(const char* name) const {
@@ -42,8 +40,7 @@ int JsonFields::RequiredInteger(const char* name) const {
 std::optional<float> JsonFields::Float(const char* name) const {
   const json* value = Find(name);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number() || !(std::fabs(value->get<double>()) < 1e30))
-    ThrowType(name, "a number below 1e30");
+  if (!value->is_number() || !(std::fabs(value->get<double>()) < 1e30)) ThrowType(name, "a number below 1e30");
   return static_cast<float>(value->get<double>());
 }
 

@@ -101,9 +101,9 @@ Model::Layer Model::LoadLayer(int index) const {
     }
   });
   const TensorInfo &gate = find("ffn_gate.weight"), &up = find("ffn_up.weight");
-  layer.gate_up = backend_->Pack(2 * int64_t{config_.ffn_dim}, config_.embed_dim, [&](int64_t row, std::span<float> out) {
-    DequantizeRow(row % 2 == 0 ? gate : up, row / 2, 0, out);
-  });
+  layer.gate_up = backend_->Pack(
+      2 * int64_t{config_.ffn_dim}, config_.embed_dim,
+      [&](int64_t row, std::span<float> out) { DequantizeRow(row % 2 == 0 ? gate : up, row / 2, 0, out); });
   if (config_.qkv_bias) {
     std::vector<float> bias(QkvColumns(config_));
     DequantizeRow(find("attn_q.bias"), 0, 0, std::span(bias).first(q_rows));

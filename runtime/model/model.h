@@ -34,13 +34,13 @@ class Scratch {
 /// same code.
 struct ForwardArgs {
   int layer_begin = 0;
-  int layer_end = -1;              ///< -1: all
-  std::span<const Token> tokens;   ///< [T], embedded when layer_begin is 0
-  RowTopology topology;            ///< rows of the round, T or more
-  int64_t first_row = 0;           ///< tokens[0] is topology row first_row
+  int layer_end = -1;             ///< -1: all
+  std::span<const Token> tokens;  ///< [T], embedded when layer_begin is 0
+  RowTopology topology;           ///< rows of the round, T or more
+  int64_t first_row = 0;          ///< tokens[0] is topology row first_row
   KvBuffer* kv = nullptr;
-  const KvView* view = nullptr;    ///< nullptr: full
-  bool logits = true;              ///< final norm and head, for rows [logits_begin, T)
+  const KvView* view = nullptr;  ///< nullptr: full
+  bool logits = true;            ///< final norm and head, for rows [logits_begin, T)
   int64_t logits_begin = 0;
 };
 

@@ -33,12 +33,12 @@ void ValidateRope(const RopeConfig& rope, int head_dim) {
   }
   if (rope.scaling == RopeScaling::kLlama3) {
     RequireFinite("rope low_freq_factor", rope.low_freq_factor, 1e-3, 1e6);
-    RequireFinite("rope high_freq_factor above low_freq_factor", rope.high_freq_factor - rope.low_freq_factor,
-                  1e-3, 1e6);
+    RequireFinite("rope high_freq_factor above low_freq_factor", rope.high_freq_factor - rope.low_freq_factor, 1e-3,
+                  1e6);
   }
   if (!rope.freq_divisors.empty()) {
-    RequireRange("number of rope frequency divisors", static_cast<int64_t>(rope.freq_divisors.size()),
-                 rope.dims / 2, rope.dims / 2);
+    RequireRange("number of rope frequency divisors", static_cast<int64_t>(rope.freq_divisors.size()), rope.dims / 2,
+                 rope.dims / 2);
   }
   for (const float divisor : rope.freq_divisors) RequireFinite("rope frequency divisor", divisor, 1e-6, 1e9);
 }

@@ -69,24 +69,17 @@ ModelFile ModelFile::Open(const std::string& path) {
 const std::string& ModelFile::path() const { return content_->path; }
 std::string_view ModelFile::format() const { return content_->loaded.format; }
 std::span<const TensorInfo> ModelFile::tensors() const { return content_->loaded.tensors; }
-std::span<const UnreadableTensor> ModelFile::unreadable_tensors() const {
-  return content_->loaded.unreadable;
-}
+std::span<const UnreadableTensor> ModelFile::unreadable_tensors() const { return content_->loaded.unreadable; }
 
-std::span<const std::pair<std::string, std::string>> ModelFile::metadata() const {
-  return content_->loaded.metadata;
-}
+std::span<const std::pair<std::string, std::string>> ModelFile::metadata() const { return content_->loaded.metadata; }
 
 const ModelConfig& ModelFile::config() const { return content_->config.Get(content_->loaded.read_config); }
-const Vocabulary& ModelFile::vocabulary() const {
-  return content_->vocabulary.Get(content_->loaded.read_vocabulary);
-}
+const Vocabulary& ModelFile::vocabulary() const { return content_->vocabulary.Get(content_->loaded.read_vocabulary); }
 
 const TensorInfo* ModelFile::Find(std::string_view name) const {
   const auto& sorted = content_->by_name;
-  const auto at =
-      std::lower_bound(sorted.begin(), sorted.end(), name,
-                       [](const TensorInfo* tensor, std::string_view n) { return tensor->name < n; });
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), name,
+                                   [](const TensorInfo* tensor, std::string_view n) { return tensor->name < n; });
   if (at != sorted.end() && (*at)->name == name) return *at;
   for (const UnreadableTensor& tensor : content_->loaded.unreadable) {
     if (tensor.name == name) ThrowUnreadable(tensor);

@@ -59,8 +59,7 @@ std::vector<double> RopeConfig::InverseFrequencies() const {
   for (int i = 0; i < dims / 2; ++i) {
     const auto at = static_cast<size_t>(i);
     const double divisor = freq_divisors.empty() ? 1.0 : freq_divisors[at];
-    frequencies[at] =
-        ScaledFrequency(i, std::pow(static_cast<double>(theta), -2.0 * i / dims) / divisor, *this);
+    frequencies[at] = ScaledFrequency(i, std::pow(static_cast<double>(theta), -2.0 * i / dims) / divisor, *this);
   }
   return frequencies;
 }

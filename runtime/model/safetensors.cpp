@@ -74,8 +74,7 @@ bool HeaderReader::number_unsigned(number_unsigned_t value) {
   if (place_ != Place::kArray) Unexpected("a number");
   if (value > static_cast<uint64_t>(INT64_MAX)) Unexpected("a number past 2^63");
   if (array_->size() >= kMaxDims) {
-    Throw(ErrorCode::kFormat, "safetensors tensor {} has more than {} dimensions", Printable(name_),
-          kMaxDims);
+    Throw(ErrorCode::kFormat, "safetensors tensor {} has more than {} dimensions", Printable(name_), kMaxDims);
   }
   array_->push_back(static_cast<int64_t>(value));
   return true;
@@ -164,8 +163,7 @@ bool HeaderReader::parse_error(size_t position, const std::string&, const nlohma
 std::string_view HeaderText(ByteReader& in) {
   const auto length = in.Read<uint64_t>("safetensors header length");
   if (length > kMaxHeaderBytes) {
-    Throw(ErrorCode::kFormat, "safetensors header of {} bytes, more than the limit of {}", length,
-          kMaxHeaderBytes);
+    Throw(ErrorCode::kFormat, "safetensors header of {} bytes, more than the limit of {}", length, kMaxHeaderBytes);
   }
   std::string_view text = Planted(PlantedBug::kSafetensorsHeader)
                               ? std::string_view(AsText(in.Take(0, "safetensors header")).data(), length)
@@ -195,8 +193,7 @@ int64_t DeclaredBytes(const SafetensorsTensor& tensor) {
   }
   int64_t bytes = element;
   for (const int64_t dim : tensor.shape) {
-    if (dim == 0)
-      Throw(ErrorCode::kFormat, "safetensors tensor {} has a dimension of 0", Printable(tensor.name));
+    if (dim == 0) Throw(ErrorCode::kFormat, "safetensors tensor {} has a dimension of 0", Printable(tensor.name));
     bytes = CheckedProduct({bytes, dim}, "safetensors tensor size");
   }
   return bytes;
@@ -226,8 +223,8 @@ int64_t Locate(Declared& declared, int64_t begin, std::span<const std::byte> dat
 }
 
 bool IsPlainShardName(std::string_view name) {
-  return name.ends_with(".safetensors") && name.find_first_of("/\\:") == name.npos &&
-         !name.starts_with('.') && name.find('\0') == name.npos && name.size() <= 255;
+  return name.ends_with(".safetensors") && name.find_first_of("/\\:") == name.npos && !name.starts_with('.') &&
+         name.find('\0') == name.npos && name.size() <= 255;
 }
 
 }  // namespace
@@ -251,8 +248,7 @@ std::vector<SafetensorsTensor> ParseSafetensors(std::span<const std::byte> file)
     tensors.push_back(std::move(declared.tensor));
   }
   if (end != static_cast<int64_t>(data.size()) && !Planted(PlantedBug::kSafetensorsRange)) {
-    Throw(ErrorCode::kFormat,
-          "safetensors file has {} data bytes, but its tensors end at {}: damaged or hostile file",
+    Throw(ErrorCode::kFormat, "safetensors file has {} data bytes, but its tensors end at {}: damaged or hostile file",
           data.size(), end);
   }
   return tensors;
@@ -275,8 +271,8 @@ std::map<std::string, std::string> ParseShardIndex(std::string_view text, const 
   for (const auto& [tensor, shard] : weights->items()) {
     const bool plain = shard.is_string() && IsPlainShardName(shard.get_ref<const std::string&>());
     if (!shard.is_string() || (!plain && !Planted(PlantedBug::kShardPath))) {
-      Throw(ErrorCode::kFormat, "{}: shard {} of tensor {} is not the plain name of a .safetensors file",
-            what, Printable(shard.dump()), Printable(tensor));
+      Throw(ErrorCode::kFormat, "{}: shard {} of tensor {} is not the plain name of a .safetensors file", what,
+            Printable(shard.dump()), Printable(tensor));
     }
     shards.emplace(tensor, shard.get<std::string>());
   }

@@ -34,12 +34,11 @@ int64_t TensorInfo::elements() const {
 }
 
 void DequantizeRow(const TensorInfo& tensor, int64_t row, int head_dim, std::span<float> out) {
-  CHECK(!tensor.shape.empty() && static_cast<int64_t>(out.size()) == tensor.shape.back(), "{}: row of {}",
-        tensor.name, out.size());
+  CHECK(!tensor.shape.empty() && static_cast<int64_t>(out.size()) == tensor.shape.back(), "{}: row of {}", tensor.name,
+        out.size());
   const int64_t cols = tensor.shape.back(), rows = tensor.elements() / cols;
   if (tensor.interleaved_rope_rows) {
-    CHECK(head_dim > 0 && head_dim % 2 == 0 && rows % head_dim == 0, "{}: head_dim {}", tensor.name,
-          head_dim);
+    CHECK(head_dim > 0 && head_dim % 2 == 0 && rows % head_dim == 0, "{}: head_dim {}", tensor.name, head_dim);
     row = InterleavedRow(row, head_dim);
   }
   CHECK(row >= 0 && row < rows, "{}: row {} of {}", tensor.name, row, rows);

@@ -54,8 +54,7 @@ struct RoundView {
   /// one.
   std::span<const Token> emitted = {};
   int top_k = 0;
-  std::span<const Token> top =
-      {};  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
+  std::span<const Token> top = {};  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
 };
 
 /// Rounds of one generation in which a drafter was asked and proposed nothing, by reason.

@@ -89,8 +89,8 @@ void Normalize(std::vector<Candidate>& candidates, double temperature, Distribut
 
 }  // namespace
 
-void Sampler::Process(std::span<const float> logits, std::span<const Token> committed,
-                      std::span<const Token> path, Distribution& out) const {
+void Sampler::Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,
+                      Distribution& out) const {
   if (config_.HasPenalties()) {
     penalized_.assign(logits.begin(), logits.end());
     Penalize(penalized_, committed, path);
@@ -122,8 +122,7 @@ void Sampler::Truncate(std::span<const float> logits) const {
   if (config_.min_p > 0.0) KeepMinP(config_.min_p, candidates_);
 }
 
-void Sampler::Penalize(std::span<float> logits, std::span<const Token> committed,
-                       std::span<const Token> path) const {
+void Sampler::Penalize(std::span<float> logits, std::span<const Token> committed, std::span<const Token> path) const {
   const size_t all = committed.size() + path.size();
   const size_t window = config_.repeat_last_n < 0 ? all : std::min<size_t>(all, config_.repeat_last_n);
   const size_t from_path = std::min(window, path.size());

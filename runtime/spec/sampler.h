@@ -32,18 +32,12 @@ struct SamplingConfig {
                 .maximum = 100,
                 .help = "0 is greedy"},
           self.temperature);
-    visit(Field{.name = "top_k", .flags = "--top-k", .minimum = 0, .maximum = 1 << 24, .help = "0: off"},
-          self.top_k);
-    visit(Field{.name = "top_p", .flags = "--top-p", .minimum = 0, .maximum = 1, .help = "1: off"},
-          self.top_p);
-    visit(Field{.name = "min_p", .flags = "--min-p", .minimum = 0, .maximum = 1, .help = "0: off"},
-          self.min_p);
-    visit(Field{.name = "repeat_penalty",
-                .flags = "--repeat-penalty",
-                .minimum = 0.01,
-                .maximum = 100,
-                .help = "1: off"},
-          self.repeat_penalty);
+    visit(Field{.name = "top_k", .flags = "--top-k", .minimum = 0, .maximum = 1 << 24, .help = "0: off"}, self.top_k);
+    visit(Field{.name = "top_p", .flags = "--top-p", .minimum = 0, .maximum = 1, .help = "1: off"}, self.top_p);
+    visit(Field{.name = "min_p", .flags = "--min-p", .minimum = 0, .maximum = 1, .help = "0: off"}, self.min_p);
+    visit(
+        Field{.name = "repeat_penalty", .flags = "--repeat-penalty", .minimum = 0.01, .maximum = 100, .help = "1: off"},
+        self.repeat_penalty);
     visit(Field{.name = "presence_penalty",
                 .flags = "--presence-penalty",
                 .minimum = -100,

@@ -21,9 +21,7 @@ class ScoredRows {
   NodeId first() const { return first_; }
   int64_t count() const { return count_; }
   /// [V] raw logits of a node. REQUIRES: first <= node < first + count.
-  std::span<const float> Logits(NodeId node) const {
-    return logits_.subspan((node - first_) * vocab_, vocab_);
-  }
+  std::span<const float> Logits(NodeId node) const { return logits_.subspan((node - first_) * vocab_, vocab_); }
 
  private:
   NodeId first_ = 0;

@@ -55,8 +55,7 @@ NodeId TokenTree::Add(NodeId parent, Token token, ProposalKind kind) {
 void TokenTree::SetLaw(NodeId parent, const DraftLaw& law) {
   CHECK(parent >= 0 && parent < size(), "parent {} of {} nodes", parent, size());
   CHECK(Law(parent) == nullptr, "node {} has a law", parent);
-  CHECK(law.ids.size() == law.probabilities.size(), "{} ids, {} weights", law.ids.size(),
-        law.probabilities.size());
+  CHECK(law.ids.size() == law.probabilities.size(), "{} ids, {} weights", law.ids.size(), law.probabilities.size());
   CHECK(std::is_sorted(law.ids.begin(), law.ids.end()), "ids of a draft law must ascend");
   double sum = 0;
   for (float weight : law.probabilities) {

@@ -65,8 +65,7 @@ class TokenTree {
   std::vector<Token> tokens_;
   std::vector<int32_t> parents_, depths_, first_child_, last_child_, next_sibling_;
   std::vector<ProposalKind> kinds_;
-  std::vector<std::pair<NodeId, DraftLaw>>
-      laws_;  ///< the first law_count_ are set; the rest keep their memory
+  std::vector<std::pair<NodeId, DraftLaw>> laws_;  ///< the first law_count_ are set; the rest keep their memory
   int64_t law_count_ = 0;
   bool chain_ = true;
 };

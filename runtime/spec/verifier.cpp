@@ -29,11 +29,10 @@ bool KeyedRandom::Bernoulli(NodeId node, uint32_t index, double accept) {
 }
 
 int64_t KeyedRandom::Categorical(NodeId node, std::span<const double> weights) {
-  return InvertCumulative(weights, Uniform({.seed = seed_,
-                                            .sequence = sequence_,
-                                            .round = round_,
-                                            .node = node,
-                                            .purpose = DrawPurpose::kResidual}));
+  return InvertCumulative(
+      weights,
+      Uniform(
+          {.seed = seed_, .sequence = sequence_, .round = round_, .node = node, .purpose = DrawPurpose::kResidual}));
 }
 
 Token CoupledDraw(const Distribution& law, const CoupledNoise& noise, int64_t position) {

@@ -43,8 +43,7 @@ class RandomSource {
 /// Counter-based draws keyed by (seed, sequence, round, node, purpose).
 class KeyedRandom final : public RandomSource {
  public:
-  KeyedRandom(uint64_t seed, SequenceId sequence, uint32_t round)
-      : seed_(seed), sequence_(sequence), round_(round) {}
+  KeyedRandom(uint64_t seed, SequenceId sequence, uint32_t round) : seed_(seed), sequence_(sequence), round_(round) {}
   bool Bernoulli(NodeId node, uint32_t index, double accept) override;
   int64_t Categorical(NodeId node, std::span<const double> weights) override;
 
@@ -62,8 +61,8 @@ class Verifier {
   virtual Exactness exactness() const = 0;
   /// True when the rule couples: output independent of the drafter, drafters draw with the target's noise.
   virtual bool coupled() const = 0;
-  virtual void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise,
-                      RandomSource& random, Verdict& verdict) const = 0;
+  virtual void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise, RandomSource& random,
+                      Verdict& verdict) const = 0;
 };
 
 /// Index drawn from `weights` (>= 0, not all 0) by inverting their running sum at u in [0, 1); never one of

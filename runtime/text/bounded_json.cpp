@@ -18,8 +18,7 @@ constexpr int64_t kMaxValues = 8'000'000;
 nlohmann::json ParseBoundedJson(std::string_view text, std::string_view what) {
   using Event = nlohmann::json::parse_event_t;
   if (text.size() > kMaxBytes) {
-    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", what, text.size(),
-          kMaxBytes);
+    Throw(ErrorCode::kFormat, "{} has {} bytes, more than the {} that are read", what, text.size(), kMaxBytes);
   }
   int64_t values = 0;
   const auto check = [&](int depth, Event event, nlohmann::json&) {

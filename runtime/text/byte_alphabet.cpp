@@ -13,8 +13,7 @@ constexpr int kSubstitutes = 68;
 
 struct Alphabet {
   std::array<std::string, 256> characters;
-  std::array<int16_t, kFirstSubstitute + kSubstitutes>
-      byte_of;  ///< by code point, -1 when not in the alphabet
+  std::array<int16_t, kFirstSubstitute + kSubstitutes> byte_of;  ///< by code point, -1 when not in the alphabet
 
   Alphabet() {
     byte_of.fill(-1);

@@ -56,8 +56,7 @@ void ByteLevelBpe::AddMerges(const Vocabulary& vocabulary, Interner& interner) {
   merges_.reserve(vocabulary.merges.size());
   int32_t rank = 0;
   for (const auto& [left, right] : vocabulary.merges) {
-    if (left.empty() || right.empty())
-      Throw(ErrorCode::kFormat, "tokenizer: merge {} has an empty side", rank);
+    if (left.empty() || right.empty()) Throw(ErrorCode::kFormat, "tokenizer: merge {} has an empty side", rank);
     const Symbol left_symbol = interner.Intern(left), right_symbol = interner.Intern(right);
     merges_.try_emplace(PairKey(left_symbol, right_symbol), Merge{rank++, interner.Intern(left + right)});
   }
@@ -133,8 +132,7 @@ void ByteLevelBpe::MergeWord(std::string_view word, Scratch& scratch) const {
     scratch.candidates.pop();
     Place& left = places[best.left];
     Place& right = places[best.right];
-    if (left.symbol != best.left_symbol || right.symbol != best.right_symbol || left.next != best.right)
-      continue;
+    if (left.symbol != best.left_symbol || right.symbol != best.right_symbol || left.next != best.right) continue;
     left.symbol = best.result;
     left.next = right.next;
     right.symbol = kNoSymbol;

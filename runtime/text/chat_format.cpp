@@ -10,14 +10,11 @@
 namespace longshot {
 namespace {
 
-constexpr std::string_view kSmolLm2System =
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+constexpr std::string_view kSmolLm2System = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
 constexpr std::string_view kQwen2System = "You are a helpful assistant.";
-constexpr std::string_view kQwen25System =
-    "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+constexpr std::string_view kQwen25System = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 // The template's default date: a fixed one keeps a prompt the same tomorrow.
-constexpr std::string_view kLlama31Preamble =
-    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
+constexpr std::string_view kLlama31Preamble = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 constexpr std::string_view kNoThinking = "<think>\n\n</think>\n\n";
 
 /// How a family writes a turn: open, role, middle, content, close.
@@ -27,8 +24,7 @@ struct TurnStyle {
   bool trims = false;                              ///< the template trims contents
 };
 
-constexpr TurnStyle kChatMlTurn = {
-    "<|im_start|>", "\n", "<|im_end|>\n", {"<|im_start|>", "<|im_end|>", ""}, false};
+constexpr TurnStyle kChatMlTurn = {"<|im_start|>", "\n", "<|im_end|>\n", {"<|im_start|>", "<|im_end|>", ""}, false};
 constexpr TurnStyle kLlama3Turn = {"<|start_header_id|>",
                                    "<|end_header_id|>\n\n",
                                    "<|eot_id|>",
@@ -80,13 +76,10 @@ constexpr std::array<Recognition, 7> kRecognitions = {{
     {ChatFormat::kQwen25, {"<|im_start|>", "<|im_end|>", kQwen25System}, {"<think>", "", "", ""}},
     {ChatFormat::kQwen2, {"<|im_start|>", "<|im_end|>", kQwen2System}, {"think", "tool", "", ""}},
     {ChatFormat::kQwen3,
-     {"<|im_start|>", "enable_thinking is defined and enable_thinking is false",
-      R"('<think>\n\n</think>\n\n')"},
+     {"<|im_start|>", "enable_thinking is defined and enable_thinking is false", R"('<think>\n\n</think>\n\n')"},
      {"You are a", "vision", "", ""}},
     // A system turn or a thinking block written by the template itself is another format.
-    {ChatFormat::kChatMl,
-     {"<|im_start|>", "<|im_end|>", ""},
-     {"<|im_start|>system", "think", "You are", "bos_token"}},
+    {ChatFormat::kChatMl, {"<|im_start|>", "<|im_end|>", ""}, {"<|im_start|>system", "think", "You are", "bos_token"}},
     {ChatFormat::kLlama31,
      {"<|start_header_id|>", "<|eot_id|>", "Cutting Knowledge Date: December 2023"},
      {"You are", "think", "<function=", ""}},
@@ -163,8 +156,7 @@ std::vector<ChatSegment> RawSegments(const ChatPrompt& prompt) {
 }
 
 void AddSystemTurn(const FormatInfo& info, const ChatPrompt& prompt, SegmentList& out) {
-  const std::string_view preamble =
-      info.format == ChatFormat::kLlama31 ? kLlama31Preamble : std::string_view();
+  const std::string_view preamble = info.format == ChatFormat::kLlama31 ? kLlama31Preamble : std::string_view();
   if (!prompt.system.has_value() && info.default_system.empty() && preamble.empty()) return;
   out.Control(fmt::format("{}system{}{}", info.turn->open, info.turn->middle, preamble));
   if (prompt.system.has_value()) {

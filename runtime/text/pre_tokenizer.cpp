@@ -9,13 +9,12 @@ namespace longshot {
 namespace {
 
 // White space as Unicode lists it. PCRE2's own \s adds U+180E, which the tokenizers' libraries do not.
-#define SPACES \
-  "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
+#define SPACES "\\t-\\r \\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}"
 #define SPACE "[" SPACES "]"
 #define OTHER "[^" SPACES "\\p{L}\\p{N}]"
-#define WORDS_OF_GPT4(digits)                                                                    \
-  "'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?" OTHER \
-  "+[\\r\\n]*|" SPACE "*[\\r\\n]+|" SPACE "+(?=" SPACE "|\\z)|" SPACE "+"
+#define WORDS_OF_GPT4(digits)                                                                                        \
+  "'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits "| ?" OTHER "+[\\r\\n]*|" SPACE \
+  "*[\\r\\n]+|" SPACE "+(?=" SPACE "|\\z)|" SPACE "+"
 
 // The published patterns. `\s+(?!\S)` is written as its equal "white space before white space or the end",
 // and case-insensitive contractions are spelled out in ASCII, as llama.cpp reads them.
@@ -56,8 +55,8 @@ PreTokenizer::PreTokenizer(std::string_view name) {
     stages_.emplace_back(kQwen2);
   } else {
     Throw(ErrorCode::kUnsupported,
-          "pre-tokenizer \"{}\" is not supported (supported: {}); use a model whose file names one of these",
-          name, fmt::join(kNames, ", "));
+          "pre-tokenizer \"{}\" is not supported (supported: {}); use a model whose file names one of these", name,
+          fmt::join(kNames, ", "));
   }
 }
 

@@ -31,8 +31,8 @@ Regex::Regex(const char* pattern) {
   int error = 0;
   PCRE2_SIZE error_at = 0;
   auto code = std::make_unique<Code>();
-  code->pattern.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern), PCRE2_ZERO_TERMINATED,
-                                    PCRE2_UTF | PCRE2_UCP, &error, &error_at, nullptr));
+  code->pattern.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern), PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_UCP,
+                                    &error, &error_at, nullptr));
   CHECK(code->pattern != nullptr, "error {} at {} of {}", error, error_at, pattern);
   // Without JIT (a machine it does not know) the interpreter gives the same matches, slower.
   pcre2_jit_compile(code->pattern.get(), PCRE2_JIT_COMPLETE);
@@ -53,11 +53,10 @@ void Regex::Split(std::string_view text, std::vector<std::string_view>& out) con
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   size_t at = 0;
   while (at < text.size()) {
-    const int rc = pcre2_match(code_->pattern.get(), subject, text.size(), at,
-                               PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, match.get(), code_->context.get());
+    const int rc = pcre2_match(code_->pattern.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY,
+                               match.get(), code_->context.get());
     if (rc == PCRE2_ERROR_NOMATCH) break;
-    if (rc < 0)
-      Throw(ErrorCode::kCapacity, "splitting {} bytes of text into words: pattern error {}", text.size(), rc);
+    if (rc < 0) Throw(ErrorCode::kCapacity, "splitting {} bytes of text into words: pattern error {}", text.size(), rc);
     const PCRE2_SIZE* range = pcre2_get_ovector_pointer(match.get());
     if (range[0] > at) out.push_back(text.substr(at, range[0] - at));
     out.push_back(text.substr(range[0], range[1] - range[0]));

@@ -26,19 +26,16 @@ bool IsSpelled(TokenKind kind) { return kind == TokenKind::kNormal || kind == To
 void CheckPiece(const Vocabulary& vocabulary, size_t id) {
   const std::string& piece = vocabulary.pieces[id];
   if (piece.empty() || piece.find('\0') != std::string::npos) {
-    Throw(ErrorCode::kFormat, "tokenizer: piece {} (\"{}\") is empty or has a zero byte", id,
-          Printable(piece));
+    Throw(ErrorCode::kFormat, "tokenizer: piece {} (\"{}\") is empty or has a zero byte", id, Printable(piece));
   }
   if (!std::isfinite(vocabulary.scores[id])) {
-    Throw(ErrorCode::kFormat, "tokenizer: the score of piece {} (\"{}\") is not a finite number", id,
-          Printable(piece));
+    Throw(ErrorCode::kFormat, "tokenizer: the score of piece {} (\"{}\") is not a finite number", id, Printable(piece));
   }
 }
 
 // Whether a space follows another character inside the piece.
 bool HasInnerSpace(std::string_view piece) {
-  for (size_t at = piece.find(kMark); at != std::string_view::npos;
-       at = piece.find(kMark, at + kMark.size())) {
+  for (size_t at = piece.find(kMark); at != std::string_view::npos; at = piece.find(kMark, at + kMark.size())) {
     if (at > 0 && !piece.substr(0, at).ends_with(kMark)) return true;
   }
   return false;
@@ -63,8 +60,7 @@ std::string SpacesForMarks(std::string_view piece) {
   return text;
 }
 
-std::string SerializeSentencePieceModel(const Vocabulary& vocabulary,
-                                        std::span<const std::string> characters) {
+std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<const std::string> characters) {
   // Field numbers and values: sentencepiece_model.proto of sentencepiece 0.1.97.
   enum : uint32_t { kPieces = 1, kTrainer = 2, kNormalizer = 3 };
   enum : uint32_t { kPieceText = 1, kPieceScore = 2, kPieceType = 3 };
@@ -76,9 +72,7 @@ std::string SerializeSentencePieceModel(const Vocabulary& vocabulary,
     WireWriter piece;
     piece.Bytes(kPieceText, IsSpelled(kind) ? vocabulary.pieces[id] : fmt::format("\x01{}", id));
     piece.Float(kPieceScore, IsSpelled(kind) ? vocabulary.scores[id] : 0.0f);
-    piece.Varint(kPieceType, kind == TokenKind::kNormal ? kNormalType
-                             : IsSpelled(kind)          ? kUnusedType
-                                                        : kControlType);
+    piece.Varint(kPieceType, kind == TokenKind::kNormal ? kNormalType : IsSpelled(kind) ? kUnusedType : kControlType);
     model.Bytes(kPieces, piece.message());
     if (IsSpelled(kind)) lowest = std::min(lowest, vocabulary.scores[id]);
   }
@@ -137,8 +131,7 @@ std::vector<std::string> SentencePieceModel::AddPieces(const Vocabulary& vocabul
       known_[code_point] = true;
     }
   }
-  std::erase_if(characters,
-                [&](const std::string& character) { return token_of_piece_.contains(character); });
+  std::erase_if(characters, [&](const std::string& character) { return token_of_piece_.contains(character); });
   return characters;
 }
 
@@ -221,10 +214,8 @@ void SentencePieceModel::EncodeRun(std::string_view text, Run& run) const {
 
 void SentencePieceModel::EncodeWord(std::string_view word, std::vector<Token>& out) const {
   std::vector<std::string> pieces;
-  const sentencepiece::util::Status status =
-      processor_->Encode(absl::string_view(word.data(), word.size()), &pieces);
-  if (!status.ok())
-    Throw(ErrorCode::kFormat, "tokenizer: sentencepiece: {}", Printable(status.ToString(), 200));
+  const sentencepiece::util::Status status = processor_->Encode(absl::string_view(word.data(), word.size()), &pieces);
+  if (!status.ok()) Throw(ErrorCode::kFormat, "tokenizer: sentencepiece: {}", Printable(status.ToString(), 200));
   for (const std::string& piece : pieces) {
     const auto it = token_of_piece_.find(piece);
     if (it != token_of_piece_.end()) {
@@ -240,8 +231,8 @@ void SentencePieceModel::AppendBytes(std::string_view bytes, std::vector<Token>&
     const auto byte = static_cast<uint8_t>(c);
     const Token token = token_of_byte_[byte] != kNoToken ? token_of_byte_[byte] : unknown_;
     if (token == kNoToken) {
-      Throw(ErrorCode::kFormat,
-            "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token", byte);
+      Throw(ErrorCode::kFormat, "tokenizer: the text has the byte 0x{:02x}, for which the vocabulary has no token",
+            byte);
     }
     out.push_back(token);
   }

@@ -26,8 +26,7 @@ std::string SpacesForMarks(std::string_view piece);
 /// Serialises a vocabulary as the model file that the sentencepiece library reads. Ids are kept. Only normal
 /// and unused pieces are spelled: every other id becomes a control piece with a name of its own, so that the
 /// library never produces it. `characters` follow as pieces of last resort.
-std::string SerializeSentencePieceModel(const Vocabulary& vocabulary,
-                                        std::span<const std::string> characters);
+std::string SerializeSentencePieceModel(const Vocabulary& vocabulary, std::span<const std::string> characters);
 
 /// Segmentation by the sentencepiece library, with bytes it cannot represent handled here. Immutable.
 /// Source: Kudo and Richardson 2018, arXiv 1808.06226.

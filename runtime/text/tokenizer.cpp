@@ -21,8 +21,8 @@ constexpr std::array<std::string_view, 9> kEndSpellings = {"<|im_end|>",      "<
                                                            "<end_of_turn>",   "</s>",          "<EOT>"};
 
 // Some files call these user-defined, which would let any document write them: they are control tokens.
-constexpr std::array<std::string_view, 4> kTurnSpellings = {"<|im_start|>", "<|begin_of_text|>",
-                                                            "<|start_header_id|>", "<|end_header_id|>"};
+constexpr std::array<std::string_view, 4> kTurnSpellings = {"<|im_start|>", "<|begin_of_text|>", "<|start_header_id|>",
+                                                            "<|end_header_id|>"};
 
 bool IsOneOf(std::string_view piece, std::span<const std::string_view> spellings) {
   return std::find(spellings.begin(), spellings.end(), piece) != spellings.end();
@@ -176,9 +176,7 @@ bool Tokenizer::CanSpell(uint8_t byte) const {
 bool Tokenizer::IsControl(Token token) const {
   return parts_->Contains(token) && parts_->vocabulary.kinds[token] == TokenKind::kControl;
 }
-bool Tokenizer::IsEndOfGeneration(Token token) const {
-  return parts_->Contains(token) && parts_->ends[token];
-}
+bool Tokenizer::IsEndOfGeneration(Token token) const { return parts_->Contains(token) && parts_->ends[token]; }
 int Tokenizer::vocab_size() const { return static_cast<int>(parts_->bytes.size()); }
 Token Tokenizer::bos() const { return parts_->vocabulary.bos; }
 Token Tokenizer::eos() const { return parts_->vocabulary.eos; }

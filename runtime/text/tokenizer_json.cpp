@@ -48,8 +48,7 @@ class PieceTable {
     }
     const auto at = id.get<uint64_t>();
     if (at >= limit_ && !Planted(PlantedBug::kTokenizerSize)) {
-      Throw(ErrorCode::kFormat, "{}: the id {} of \"{}\" is far outside the vocabulary", kFile, at,
-            Printable(piece));
+      Throw(ErrorCode::kFormat, "{}: the id {} of \"{}\" is far outside the vocabulary", kFile, at, Printable(piece));
     }
     if (at >= vocabulary_.pieces.size() && at < limit_) {
       vocabulary_.pieces.resize(at + 1);
@@ -57,8 +56,8 @@ class PieceTable {
     }
     std::string& place = vocabulary_.pieces.data()[at];
     if (!place.empty() && place != piece) {
-      Throw(ErrorCode::kFormat, "{}: \"{}\" and \"{}\" have the same id {}", kFile, Printable(place),
-            Printable(piece), at);
+      Throw(ErrorCode::kFormat, "{}: \"{}\" and \"{}\" have the same id {}", kFile, Printable(place), Printable(piece),
+            at);
     }
     place = piece;
     vocabulary_.kinds.data()[at] = kind;
@@ -72,10 +71,8 @@ class PieceTable {
 void ReadPieces(const json& document, const json& model, Vocabulary& vocabulary) {
   const json& pieces = Member(model, "vocab");
   const json& added = Member(document, "added_tokens");
-  if (!pieces.is_object())
-    Throw(ErrorCode::kFormat, "{}: model.vocab is not an object of pieces and ids", kFile);
-  if (!added.is_array() && !added.is_null())
-    Throw(ErrorCode::kFormat, "{}: added_tokens is not a list", kFile);
+  if (!pieces.is_object()) Throw(ErrorCode::kFormat, "{}: model.vocab is not an object of pieces and ids", kFile);
+  if (!added.is_array() && !added.is_null()) Throw(ErrorCode::kFormat, "{}: added_tokens is not a list", kFile);
   PieceTable table(pieces.size() + added.size(), vocabulary);
   for (const auto& [piece, id] : pieces.items()) table.Add(id, piece, TokenKind::kNormal);
   for (const json& token : added) {
@@ -149,10 +146,8 @@ std::string RecognizePreTokenizer(const json& section) {
   }
   if (steps.size() == 2) {
     const std::string first = Text(steps[0], "type");
-    if (first == "Digits" && Flag(steps[0], "individual_digits", false) && IsByteLevel(steps[1], true))
-      return "smollm";
-    const std::string pre =
-        first == "Split" && IsByteLevel(steps[1], false) ? OfSplit(steps[0]) : std::string();
+    if (first == "Digits" && Flag(steps[0], "individual_digits", false) && IsByteLevel(steps[1], true)) return "smollm";
+    const std::string pre = first == "Split" && IsByteLevel(steps[1], false) ? OfSplit(steps[0]) : std::string();
     if (!pre.empty()) return pre;
   }
   UnknownPreTokenizer(DescribeSteps(steps));
@@ -203,9 +198,8 @@ Vocabulary ReadTokenizerJson(std::string_view json_text) {
   const std::string type = Text(model, "type");
   if (!model.is_object()) Throw(ErrorCode::kFormat, "{}: there is no \"model\" object", kFile);
   if ((!type.empty() && type != "BPE") || Flag(model, "byte_fallback", false)) {
-    Throw(ErrorCode::kUnsupported, "{}: model type \"{}\" is not supported (supported: byte-level BPE){}",
-          kFile, Printable(type),
-          Flag(model, "byte_fallback", false) ? "; use the folder's tokenizer.model" : "");
+    Throw(ErrorCode::kUnsupported, "{}: model type \"{}\" is not supported (supported: byte-level BPE){}", kFile,
+          Printable(type), Flag(model, "byte_fallback", false) ? "; use the folder's tokenizer.model" : "");
   }
   const std::string normalizer = Text(Member(document, "normalizer"), "type");
   if (!normalizer.empty() && normalizer != "NFC") {

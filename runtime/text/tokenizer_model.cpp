@@ -33,8 +33,8 @@ TokenKind KindOf(uint64_t type) {
 
 void Expect(const WireField& field, WireField::Type type, const char* name) {
   if (field.type != type) {
-    Throw(ErrorCode::kFormat, "{}: {} has wire type {}, expected {}", kFile, name,
-          static_cast<int>(field.type), static_cast<int>(type));
+    Throw(ErrorCode::kFormat, "{}: {} has wire type {}, expected {}", kFile, name, static_cast<int>(field.type),
+          static_cast<int>(type));
   }
 }
 
@@ -74,8 +74,8 @@ void ReadTrainer(std::string_view message, Vocabulary& vocabulary, TrainerIds& i
     if (known) Expect(field, WireField::Type::kVarint, "a trainer setting");
     if (field.id == 3) {
       if (field.number != 1 && field.number != 2) {
-        Throw(ErrorCode::kUnsupported, "{}: model type {} is not supported (supported: 1 unigram, 2 BPE)",
-              kFile, field.number);
+        Throw(ErrorCode::kUnsupported, "{}: model type {} is not supported (supported: 1 unigram, 2 BPE)", kFile,
+              field.number);
       }
       vocabulary.unigram = field.number == 1;
     } else if (field.id == 24 && field.number != 0) {
@@ -111,16 +111,14 @@ void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
     if (field.id == 5) escapes_spaces = field.number != 0;
   }
   if (removes_spaces) {
-    Throw(ErrorCode::kUnsupported,
-          "{}: it removes extra white space, which cannot be undone and is not supported", kFile);
+    Throw(ErrorCode::kUnsupported, "{}: it removes extra white space, which cannot be undone and is not supported",
+          kFile);
   }
-  if (!escapes_spaces)
-    Throw(ErrorCode::kUnsupported, "{}: spaces that are not escaped are not supported", kFile);
+  if (!escapes_spaces) Throw(ErrorCode::kUnsupported, "{}: spaces that are not escaped are not supported", kFile);
 }
 
 Token IdOrNone(int64_t id, TokenKind kind, const Vocabulary& vocabulary) {
-  const bool valid =
-      id >= 0 && id < static_cast<int64_t>(vocabulary.pieces.size()) && vocabulary.kinds[id] == kind;
+  const bool valid = id >= 0 && id < static_cast<int64_t>(vocabulary.pieces.size()) && vocabulary.kinds[id] == kind;
   return valid ? static_cast<Token>(id) : kNoToken;
 }
 
@@ -141,8 +139,7 @@ Vocabulary ReadTokenizerModel(std::string_view bytes) {
     if (field.id == 3) ReadNormalizer(field.bytes, vocabulary);
     has_normalizer = has_normalizer || field.id == 3;
   }
-  if (vocabulary.pieces.empty())
-    Throw(ErrorCode::kFormat, "{} has no pieces; is it a sentencepiece model?", kFile);
+  if (vocabulary.pieces.empty()) Throw(ErrorCode::kFormat, "{} has no pieces; is it a sentencepiece model?", kFile);
   if (!has_normalizer) ReadNormalizer({}, vocabulary);
   vocabulary.bos = IdOrNone(ids.bos, TokenKind::kControl, vocabulary);
   vocabulary.eos = IdOrNone(ids.eos, TokenKind::kControl, vocabulary);

@@ -88,8 +88,7 @@ std::vector<std::string> IncludeViolations(const fs::path& root) {
       const std::string name = it->path().filename().string();
       if (IsSkipped(relative + "/")) {
         it.disable_recursion_pending();
-      } else if (std::find(std::begin(kForbiddenNames), std::end(kForbiddenNames), name) !=
-                 std::end(kForbiddenNames)) {
+      } else if (std::find(std::begin(kForbiddenNames), std::end(kForbiddenNames), name) != std::end(kForbiddenNames)) {
         violations.push_back(relative + ": a folder of this name collects what has no home");
       }
     } else if (IsSource(it->path()) && !IsSkipped(relative)) {
@@ -188,8 +187,7 @@ TEST_F(PlantedTree, RefusesAHigherRank) {
 
 TEST_F(PlantedTree, RefusesAnotherFolderOfTheSameRank) {
   Write("runtime/kv/kv_view.h", "#include \"runtime/text/tokenizer.h\"\n");
-  EXPECT_EQ(Violations(),
-            "runtime/kv/kv_view.h:1: runtime/text/tokenizer.h: rank 2 may not include from rank 2\n");
+  EXPECT_EQ(Violations(), "runtime/kv/kv_view.h:1: runtime/text/tokenizer.h: rank 2 may not include from rank 2\n");
 }
 
 TEST_F(PlantedTree, KeepsDraftersAndVerifiersApart) {

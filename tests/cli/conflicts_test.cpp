@@ -25,10 +25,9 @@ TEST(OptionConflicts, DefaultsOfEveryDrafterAreFine) {
 }
 
 TEST(OptionConflicts, ListsAndOtherVersionsDrafters) {
-  EXPECT_EQ(
-      Conflict(With("copy,window")),
-      "--spec-type copy,window: lists of drafters are not supported by this version; name one of none, copy, "
-      "token-recycling, window");
+  EXPECT_EQ(Conflict(With("copy,window")),
+            "--spec-type copy,window: lists of drafters are not supported by this version; name one of none, copy, "
+            "token-recycling, window");
   EXPECT_EQ(Conflict(With("auto")),
             "--spec-type auto: it is not supported by this version; name one of none, copy, token-recycling, "
             "window");
@@ -73,10 +72,9 @@ TEST(SlidingWindow, IsTheContextThatCanBeRead) {
             "-c 1001: the model attends to a sliding window of 1000 tokens, which this build reads as full "
             "attention; "
             "ask for no more than that");
-  EXPECT_NE(ErrorText([&] {
-              ResolveContext(config, 0, 990, 1100);
-            }).find("needs 1100 tokens (990 of prompt): the model"),
-            std::string::npos);
+  EXPECT_NE(
+      ErrorText([&] { ResolveContext(config, 0, 990, 1100); }).find("needs 1100 tokens (990 of prompt): the model"),
+      std::string::npos);
   EXPECT_NE(ErrorText([&] { RequireContext(config, 1024, "-d 1000"); }).find("-d 1000: the model attends"),
             std::string::npos);
 }
@@ -95,8 +93,7 @@ TEST(DemoTable, ADrafterThatNeverProposedFails) {
                               {.task = "b", .drafter = "copy", .proposed = true}};
   EXPECT_EQ(ErrorText([&] { RequireProposals(lines); }), "no error");
   lines[2].proposed = false;
-  EXPECT_NE(ErrorText([&] { RequireProposals(lines); }).find("copy proposed no token in any run"),
-            std::string::npos);
+  EXPECT_NE(ErrorText([&] { RequireProposals(lines); }).find("copy proposed no token in any run"), std::string::npos);
 }
 
 }  // namespace

@@ -48,8 +48,7 @@ TEST(Report, AcceptanceLineIsLlamaCpps) {
   metrics.num_drafts = 87;
   metrics.num_draft_tokens = 259;
   metrics.num_accepted_tokens = 167;
-  EXPECT_EQ(AcceptanceLine(metrics),
-            "draft acceptance = 0.64479 (  167 accepted /   259 generated), mean len =  2.92");
+  EXPECT_EQ(AcceptanceLine(metrics), "draft acceptance = 0.64479 (  167 accepted /   259 generated), mean len =  2.92");
 }
 
 }  // namespace

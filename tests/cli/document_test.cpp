@@ -44,8 +44,7 @@ TEST_F(Documents, FolderIsSortedAndLeavesOutHiddenEmptyAndBinary) {
   Write("d/.git/config", "hidden");
   Write("d/.hidden", "hidden");
   const std::string d = (root_ / "d").string();
-  EXPECT_EQ(ReadDocuments(std::vector{d}),
-            "File: " + d + "/a/z.txt\nfirst\n\nFile: " + d + "/b.txt\nsecond\n\n");
+  EXPECT_EQ(ReadDocuments(std::vector{d}), "File: " + d + "/a/z.txt\nfirst\n\nFile: " + d + "/b.txt\nsecond\n\n");
 }
 
 TEST_F(Documents, ErrorsSayWhatIsWrong) {
@@ -53,8 +52,7 @@ TEST_F(Documents, ErrorsSayWhatIsWrong) {
                                                                                          "ELF\0",
                                                                                          5));
   EXPECT_EQ(Message({empty}), "--doc " + empty + ": expected text, got an empty document");
-  EXPECT_EQ(Message({binary}),
-            "--doc " + binary + ": expected text, got a binary file; convert it to text first");
+  EXPECT_EQ(Message({binary}), "--doc " + binary + ": expected text, got a binary file; convert it to text first");
   const std::string missing = (root_ / "missing").string();
   EXPECT_EQ(Message({missing}), "cannot open " + missing + ": No such file or directory");
   fs::create_directories(root_ / "none");

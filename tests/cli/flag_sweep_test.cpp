@@ -31,9 +31,9 @@ class FlagSweep : public testing::Test {
 
   Outcome Run(const std::string& drafter, const std::string& pass_rows, const std::string& length,
               std::vector<std::string> more) {
-    std::vector<std::string> arguments{"generate",    "-m",     folder_.path(), "--chat-template", "raw",
-                                       "-p",          prompt_,  "-t",           "1",               "-s",
-                                       "3",           "--ignore-eos", "--spec-type", drafter,       "-ub",    pass_rows,      "-n",              length};
+    std::vector<std::string> arguments{
+        "generate", "-m", folder_.path(), "--chat-template", "raw",   "-p",  prompt_,   "-t", "1",
+        "-s",       "3",  "--ignore-eos", "--spec-type",     drafter, "-ub", pass_rows, "-n", length};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunLongshot(arguments);
   }

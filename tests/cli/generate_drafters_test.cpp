@@ -24,9 +24,28 @@ TEST(GenerateDrafters, TheTextIsThatOfPlainDecoding) {
   const std::string question = "Repeat this section word for word, then explain it:\n\n" + text.substr(4000, 1200);
   std::string plain;
   for (const DrafterEntry& entry : Drafters()) {
-    const Outcome outcome = RunLongshot({"generate", "-m", kModel, "--doc", folder / "document", "-p", question, "-n", "40",
-                                         "--ignore-eos", "--temp", "0.8", "-s", "7", "-t", "2", "--json", folder / "report",
-                                         "--spec-type", std::string(entry.name), "--spec-draft-n-max", "8"});
+    const Outcome outcome = RunLongshot({"generate",
+                                         "-m",
+                                         kModel,
+                                         "--doc",
+                                         folder / "document",
+                                         "-p",
+                                         question,
+                                         "-n",
+                                         "40",
+                                         "--ignore-eos",
+                                         "--temp",
+                                         "0.8",
+                                         "-s",
+                                         "7",
+                                         "-t",
+                                         "2",
+                                         "--json",
+                                         folder / "report",
+                                         "--spec-type",
+                                         std::string(entry.name),
+                                         "--spec-draft-n-max",
+                                         "8"});
     ASSERT_EQ(0, outcome.status) << entry.name << ": " << outcome.err;
     const auto report = nlohmann::json::parse(ReadFile(folder / "report"));
     EXPECT_GT(report["timings"]["prompt_n"].get<int64_t>(), 6000);

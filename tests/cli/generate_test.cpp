@@ -33,8 +33,7 @@ class Generate : public testing::Test {
 };
 
 TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
-  const Outcome outcome =
-      RunLongshot(Arguments({"-p", "What is the capital of France?", "-n", "24", "--temp", "0"}));
+  const Outcome outcome = RunLongshot(Arguments({"-p", "What is the capital of France?", "-n", "24", "--temp", "0"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("Paris"), std::string::npos) << outcome.out;
   const nlohmann::json report = Report();
@@ -42,12 +41,11 @@ TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
   EXPECT_EQ(report["output_sha256"], Sha256Hex(outcome.out));
   EXPECT_EQ(report["exactness"], "exact");
   EXPECT_EQ(report["stop_reason"], "end-of-generation");
-  for (const char* key :
-       {"timings", "phases_ms", "memory_bytes", "looping", "prompt_sha256", "latency_ms", "config", "build", "device", "metrics"}) {
+  for (const char* key : {"timings", "phases_ms", "memory_bytes", "looping", "prompt_sha256", "latency_ms", "config",
+                          "build", "device", "metrics"}) {
     EXPECT_TRUE(report.contains(key)) << key;
   }
-  for (const char* key :
-       {"prompt_n", "prompt_ms", "predicted_n", "predicted_per_second", "draft_n_accepted"}) {
+  for (const char* key : {"prompt_n", "prompt_ms", "predicted_n", "predicted_per_second", "draft_n_accepted"}) {
     EXPECT_TRUE(report["timings"].contains(key)) << key;
   }
   EXPECT_GE(report["config"]["speculative"]["num_speculative_tokens"], 1) << "the measured cap is stored";
@@ -55,8 +53,8 @@ TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
 }
 
 TEST_F(Generate, StopStringEndsBeforeItself) {
-  const Outcome outcome = RunLongshot(Arguments({"-p", "Count from 1 to 9, with commas.", "-n", "60",
-                                                 "--temp", "0", "--stop", "4", "--spec-type", "none"}));
+  const Outcome outcome = RunLongshot(Arguments(
+      {"-p", "Count from 1 to 9, with commas.", "-n", "60", "--temp", "0", "--stop", "4", "--spec-type", "none"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("3"), std::string::npos) << outcome.out;
   EXPECT_EQ(outcome.out.find("4"), std::string::npos) << outcome.out;
@@ -77,11 +75,9 @@ TEST_F(Generate, CtrlCEndsCleanlyWithWhatWasProduced) {
 }
 
 TEST_F(Generate, FullStandardOutputIsAnError) {
-  const Outcome outcome =
-      RunLongshot({"generate", "-m", kModel, "-p", "Hello", "-n", "8", "-s", "1"}, "/dev/full");
+  const Outcome outcome = RunLongshot({"generate", "-m", kModel, "-p", "Hello", "-n", "8", "-s", "1"}, "/dev/full");
   EXPECT_EQ(outcome.status, 1);
-  EXPECT_NE(outcome.err.find("error: cannot write to standard output: No space left on device"),
-            std::string::npos)
+  EXPECT_NE(outcome.err.find("error: cannot write to standard output: No space left on device"), std::string::npos)
       << outcome.err;
 }
 

@@ -1,5 +1,6 @@
 // labels: real
-// `longshot perplexity` end to end on the default model, against transformers' figures for the same text (tests/golden).
+// `longshot perplexity` end to end on the default model, against transformers' figures for the same text
+// (tests/golden).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +27,8 @@ double GoldenMean(const std::string& name, size_t count) {
   std::vector<float> values(bytes.size() / sizeof(float));
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
   CHECK(values.size() >= count);
-  return std::accumulate(values.begin(), values.begin() + static_cast<int64_t>(count), 0.0) / static_cast<double>(count);
+  return std::accumulate(values.begin(), values.begin() + static_cast<int64_t>(count), 0.0) /
+         static_cast<double>(count);
 }
 
 class Perplexity : public testing::Test {

@@ -19,9 +19,24 @@ using nlohmann::json;
 json ReportOf(const std::vector<std::string>& more) {
   const std::string path =
       (fs::temp_directory_path() / ("longshot_repeat_" + std::to_string(::getpid()) + ".json")).string();
-  std::vector<std::string> arguments{"generate", "-m", kModel, "--json", path, "-t", "1", "-s", "7", "-n", "40",
-                                     "-p", "Tell a story of twenty numbers.", "--temp", "0.9", "--ignore-eos",
-                                     "--spec-verify", "rejection"};
+  std::vector<std::string> arguments{"generate",
+                                     "-m",
+                                     kModel,
+                                     "--json",
+                                     path,
+                                     "-t",
+                                     "1",
+                                     "-s",
+                                     "7",
+                                     "-n",
+                                     "40",
+                                     "-p",
+                                     "Tell a story of twenty numbers.",
+                                     "--temp",
+                                     "0.9",
+                                     "--ignore-eos",
+                                     "--spec-verify",
+                                     "rejection"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   const Outcome outcome = RunLongshot(arguments);
   EXPECT_EQ(outcome.status, 0) << outcome.err;
@@ -38,10 +53,10 @@ TEST(Repeat, StoredLimitsAndCostsGiveTheSameTextAndTheSameProposals) {
     const json first = ReportOf({"--spec-type", drafter});
     ASSERT_FALSE(first["draft_plan"]["verification_ms"].empty()) << "the first run measures";
     const json& stored = first["config"]["speculative"];
-    const json again = ReportOf({"--spec-type", drafter, "--spec-draft-n-max", stored["num_speculative_tokens"].dump(),
-                                 "--spec-draft-depth", stored["draft_max_depth"].dump(), "--spec-draft-row-cost",
-                                 stored["draft_row_cost"].dump(), "--spec-draft-cost-ratio",
-                                 stored["draft_cost_ratio"].dump()});
+    const json again =
+        ReportOf({"--spec-type", drafter, "--spec-draft-n-max", stored["num_speculative_tokens"].dump(),
+                  "--spec-draft-depth", stored["draft_max_depth"].dump(), "--spec-draft-row-cost",
+                  stored["draft_row_cost"].dump(), "--spec-draft-cost-ratio", stored["draft_cost_ratio"].dump()});
     EXPECT_TRUE(again["draft_plan"]["verification_ms"].empty()) << "the second run measures nothing";
     EXPECT_EQ(again["config"], first["config"]);
     EXPECT_EQ(again["config_sha256"], first["config_sha256"]);

@@ -42,17 +42,14 @@ TEST(Context, IsWhatTheRequestNeedsOrWhatWasAsked) {
 }
 
 TEST(Context, OverflowNamesTheCure) {
-  EXPECT_EQ(
-      MessageOf([] { ResolveContext(Config(), 0, 9000, 9100); }),
-      "the request needs 9100 tokens (9000 of prompt), but the context holds 8192: shorten the document or "
-      "-n, or extend the context with --rope-scaling yarn -c 9100");
-  EXPECT_EQ(
-      MessageOf([] { ResolveContext(Config(), 1000, 1000, -1); }),
-      "the request needs 1001 tokens (1000 of prompt), but the context holds 1000: raise -c to at least "
-      "1001");
-  EXPECT_EQ(
-      MessageOf([] { ResolveContext(Config(), 9000, 10, 20); }),
-      "-c 9000: the model's context is 8192 tokens; ask for less, or extend it with --rope-scaling yarn");
+  EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 0, 9000, 9100); }),
+            "the request needs 9100 tokens (9000 of prompt), but the context holds 8192: shorten the document or "
+            "-n, or extend the context with --rope-scaling yarn -c 9100");
+  EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 1000, 1000, -1); }),
+            "the request needs 1001 tokens (1000 of prompt), but the context holds 1000: raise -c to at least "
+            "1001");
+  EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 9000, 10, 20); }),
+            "-c 9000: the model's context is 8192 tokens; ask for less, or extend it with --rope-scaling yarn");
 }
 
 TEST(Context, RopeScalingExtendsIt) {
@@ -190,8 +187,7 @@ TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
 }
 
 TEST(MemoryTable, RefusesWhatDoesNotFit) {
-  const MemoryTable table{
-      .weights = 300'000'000, .target_kv = 189'000'000, .draft = 0, .scratch = 11'000'000};
+  const MemoryTable table{.weights = 300'000'000, .target_kv = 189'000'000, .draft = 0, .scratch = 11'000'000};
   EXPECT_EQ(table.Line(),
             "memory: weights 300.0 MB, target KV 189.0 MB, draft 0.0 MB, scratch 11.0 MB, total 500.0 MB");
   EXPECT_EQ(MessageOf([&] { table.Require(500'000'000); }), "no error");

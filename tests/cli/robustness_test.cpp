@@ -38,8 +38,7 @@ TEST_F(Robustness, BadCommandsAndFlags) {
   ExpectFailure(RunLongshot({"genrate"}), 2, "unknown command genrate; the nearest known one is generate");
   ExpectFailure(RunLongshot({"generate", "--spec-typ", "copy"}), 2, "the nearest known one is --spec-type");
   ExpectFailure(RunLongshot({"generate", "-n"}), 2, "-n needs a value");
-  ExpectFailure(RunLongshot({"generate", "--temp", "hot"}), 2,
-                "--temp: expected a number from 0 to 100, got 'hot'");
+  ExpectFailure(RunLongshot({"generate", "--temp", "hot"}), 2, "--temp: expected a number from 0 to 100, got 'hot'");
   ExpectFailure(RunLongshot({"generate", "--spec-type", "coppy"}), 2, "copy");
   ExpectFailure(RunLongshot({"generate", "--stop", ""}), 2, "--stop");
   ExpectFailure(RunLongshot({"bench", "-d", "0,x"}), 2, "-d: expected numbers of at least 0");
@@ -66,9 +65,8 @@ TEST_F(Robustness, HelpAndVersion) {
 }
 
 TEST_F(Robustness, MissingAndDamagedModels) {
-  ExpectFailure(
-      RunLongshot({"generate", "-p", "x"}, "", folder_.string()), 1,
-      "no model at models/SmolLM2-135M-Instruct.Q4_1.gguf; fetch the default one with `make model`");
+  ExpectFailure(RunLongshot({"generate", "-p", "x"}, "", folder_.string()), 1,
+                "no model at models/SmolLM2-135M-Instruct.Q4_1.gguf; fetch the default one with `make model`");
   ExpectFailure(RunLongshot({"inspect", Path("none.gguf")}), 1, "no model at");
   ExpectFailure(RunLongshot({"inspect", Write("text.gguf", "this is not a model at all")}), 1, "text.gguf");
   ExpectFailure(RunLongshot({"inspect", Write("empty.gguf", "")}), 1, "empty.gguf");
@@ -78,11 +76,9 @@ TEST_F(Robustness, MissingAndDamagedModels) {
 TEST_F(Robustness, UnwritableResults) {
   ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", "/dev/full"}), 1,
                 "cannot write /dev/full: No space left on device");
-  ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", Path("none/x.json")}), 1,
-                "No such file or directory");
+  ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", Path("none/x.json")}), 1, "No such file or directory");
   ExpectFailure(RunLongshot({"generate", "-p", "x", "--json", folder_.string()}), 1, "Is a directory");
-  ExpectFailure(RunLongshot({"--version"}, "/dev/full"), 1,
-                "cannot write to standard output: No space left on device");
+  ExpectFailure(RunLongshot({"--version"}, "/dev/full"), 1, "cannot write to standard output: No space left on device");
   EXPECT_TRUE(fs::is_empty(folder_));
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }

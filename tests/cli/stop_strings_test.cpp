@@ -23,8 +23,9 @@ Tokenizer SmallTokenizer() {
   v.kind = TokenizerKind::kByteLevelBpe;
   v.pre = "gpt-2";
   v.add_space_prefix = false;
-  for (const std::string& piece : {std::string("a"), std::string("b"), std::string("ab"), std::string(ByteCharacter(0xC3)),
-                                   std::string(ByteCharacter(0xA9)), std::string("c")}) {
+  for (const std::string& piece :
+       {std::string("a"), std::string("b"), std::string("ab"), std::string(ByteCharacter(0xC3)),
+        std::string(ByteCharacter(0xA9)), std::string("c")}) {
     testing_text::Add(v, piece, TokenKind::kNormal);
   }
   v.merges = {{"a", "b"}};
@@ -115,9 +116,7 @@ TEST(StopStrings, EveryDrafterEndsWherePlainDecodingDoes) {
 /// The length limit may cut a code point: its first byte comes out at the end, and may complete a stop string there.
 TEST(StopStrings, AStopInTheLastHeldBytesIsAStop) {
   const Tokenizer tokenizer = SmallTokenizer();
-  const auto ends_in_half = [&](const Answer& answer) {
-    return answer.result.tokens.back() == 3;
-  };
+  const auto ends_in_half = [&](const Answer& answer) { return answer.result.tokens.back() == 3; };
   for (uint64_t seed = 0; seed < 400; ++seed) {
     const Setting setting{"table", 1, 3, seed};
     const Answer whole = Ask(tokenizer, setting, {});

@@ -76,12 +76,10 @@ TEST_F(Files, AMapMovesAndOutlivesItsName) {
 TEST_F(Files, MissingAndOddFilesAreErrors) {
   EXPECT_EQ(MessageOf([&] { MappedFile file(Path("none")); }),
             "cannot open " + Path("none") + ": No such file or directory");
-  EXPECT_EQ(MessageOf([&] { ReadFile(Path("none")); }),
-            "cannot open " + Path("none") + ": No such file or directory");
+  EXPECT_EQ(MessageOf([&] { ReadFile(Path("none")); }), "cannot open " + Path("none") + ": No such file or directory");
   EXPECT_EQ(MessageOf([&] { MappedFile file(folder_.string()); }),
             "cannot open " + folder_.string() + ": not a regular file");
-  EXPECT_EQ(MessageOf([&] { ReadFile(folder_.string()); }),
-            "cannot read " + folder_.string() + ": Is a directory");
+  EXPECT_EQ(MessageOf([&] { ReadFile(folder_.string()); }), "cannot read " + folder_.string() + ": Is a directory");
 }
 
 TEST_F(Files, AnUnwritablePathIsAnErrorAndLeavesNothing) {
@@ -102,8 +100,7 @@ TEST_F(Files, AFullDiskLeavesTheOldFile) {
   struct rlimit small = before;
   small.rlim_cur = 4096;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const std::string message =
-      MessageOf([&] { WriteFileAtomically(Path("report"), std::string(100'000, 'x')); });
+  const std::string message = MessageOf([&] { WriteFileAtomically(Path("report"), std::string(100'000, 'x')); });
   ::setrlimit(RLIMIT_FSIZE, &before);
   std::signal(SIGXFSZ, handler);
   EXPECT_EQ(message, "cannot write " + Path("report") + ": File too large");

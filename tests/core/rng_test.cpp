@@ -21,8 +21,7 @@ TEST(Philox, KnownAnswers) {
 }
 
 TEST(Uniform, EveryPartOfTheKeyMatters) {
-  const DrawKey key{
-      .seed = 5, .sequence = 1, .round = 2, .node = 3, .index = 4, .purpose = DrawPurpose::kDraft};
+  const DrawKey key{.seed = 5, .sequence = 1, .round = 2, .node = 3, .index = 4, .purpose = DrawPurpose::kDraft};
   std::vector<DrawKey> keys(8, key);
   keys[1].seed = 6;
   keys[2].seed = 5 | uint64_t{1} << 32;

@@ -33,8 +33,8 @@ struct Trial {
   DrafterConfig config;
 };
 void PrintTo(const Trial& run, std::ostream* out) {
-  *out << run.drafter << ", rule " << run.rule << ", V " << run.vocab << ", seed " << run.seed << ", "
-       << run.nodes << " nodes to depth " << run.depth << ", T " << run.sampling.temperature;
+  *out << run.drafter << ", rule " << run.rule << ", V " << run.vocab << ", seed " << run.seed << ", " << run.nodes
+       << " nodes to depth " << run.depth << ", T " << run.sampling.temperature;
 }
 
 /// A prompt that repeats part of itself, as documents do.
@@ -73,8 +73,7 @@ GenerateResult Generate(const Trial& run, Target& target, Drafter& drafter) {
 }
 
 GenerateResult Generate(const Trial& run) {
-  TableTarget target(
-      {.vocab = run.vocab, .seed = run.seed, .max_context = 200, .max_rows = 48, .zero_share = 0.3});
+  TableTarget target({.vocab = run.vocab, .seed = run.seed, .max_context = 200, .max_rows = 48, .zero_share = 0.3});
   const auto drafter = Make(run);
   return Generate(run, target, *drafter);
 }
@@ -191,8 +190,7 @@ TEST_P(Conformance, AGenerationLeavesNothingBehindForTheNext) {
 }
 
 TEST_P(Conformance, ProposalsStayWithinTheBudget) {
-  for (const auto& [nodes, depth] :
-       std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {3, 2}, {2, 30}, {40, 8}}) {
+  for (const auto& [nodes, depth] : std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {3, 2}, {2, 30}, {40, 8}}) {
     Trial run = For(9, 0.0);
     run.nodes = nodes;
     run.depth = depth;

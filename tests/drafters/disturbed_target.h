@@ -73,9 +73,7 @@ class DisturbedTarget final : public Target {
     tree_ = tree;
     logits_.resize((tree.size() - request.first_node) * options_.vocab);
     for (NodeId node = request.first_node; node < tree.size(); ++node) {
-      const Token before = node > 0             ? tree.token(tree.parent(node))
-                           : committed_.empty() ? 0
-                                                : committed_.back();
+      const Token before = node > 0 ? tree.token(tree.parent(node)) : committed_.empty() ? 0 : committed_.back();
       Logits(before, tree.token(node), through_view,
              std::span(logits_).subspan((node - request.first_node) * options_.vocab, options_.vocab));
     }

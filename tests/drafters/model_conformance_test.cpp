@@ -72,8 +72,7 @@ TEST(ModelConformance, TextIsThatOfPlainDecodingOnEveryNumericPath) {
       SCOPED_TRACE(name);
       const auto file = std::make_shared<const ModelFile>(
           ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/" + name));
-      const Model plain(plain_backend.get(), file, file->config()),
-          model(backend.get(), file, file->config());
+      const Model plain(plain_backend.get(), file, file->config()), model(backend.get(), file, file->config());
       ExpectPlainText(plain, model);
     }
   });

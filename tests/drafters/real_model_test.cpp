@@ -59,7 +59,9 @@ class SharedPrompt final : public Target {
     if (request.tap != nullptr) *request.tap = tap_;
     return true;
   }
-  std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) override { return target_->Score(requests); }
+  std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) override {
+    return target_->Score(requests);
+  }
   void Commit(SequenceId sequence, std::span<const NodeId> path) override { target_->Commit(sequence, path); }
 
  private:
@@ -87,7 +89,8 @@ struct Setting {
   double temperature;
 };
 
-Generated Generate(Target& target, std::span<const Token> prompt, std::string_view drafter_name, const Setting& setting) {
+Generated Generate(Target& target, std::span<const Token> prompt, std::string_view drafter_name,
+                   const Setting& setting) {
   DrafterConfig config;
   config.type = drafter_name;
   config.window.draft_cost = 0.3;
@@ -128,7 +131,8 @@ TEST(RealModel, EveryDrafterGivesTheTextOfPlainDecoding) {
         const Generated got = Generate(shared, prompt, entry.name, setting);
         ASSERT_EQ(kTokens, std::ssize(got.tokens));
         const std::string text = tokenizer.Decode(got.tokens);
-        const std::string what = fmt::format("{} thread(s), {}, T {}, {}", threads, setting.rule, setting.temperature, entry.name);
+        const std::string what =
+            fmt::format("{} thread(s), {}, T {}, {}", threads, setting.rule, setting.temperature, entry.name);
         if (plain[setting.temperature].empty()) plain[setting.temperature] = text;
         EXPECT_EQ(plain[setting.temperature], text) << what;
         EXPECT_EQ(entry.name == "none", got.metrics.num_draft_tokens == 0) << what;

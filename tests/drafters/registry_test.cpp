@@ -56,11 +56,10 @@ TEST(TreeShape, IsAListOfLevelSizes) {
   EXPECT_TRUE(ParseTreeShape("").empty());
   EXPECT_EQ(ParseTreeShape("4,16,16"), (std::vector<int64_t>{4, 16, 16}));
   for (const char* wrong : {",", "4,", "4,,4", "0", "-1", "4 ,4", "4,x", "5000", "99999999999999999999"}) {
-    EXPECT_EQ(
-        ErrorOf(ErrorCode::kUsage, [&] { ParseTreeShape(wrong); }),
-        std::string("--spec-tree-shape: expected level sizes from 1 to 4096 separated by commas, such as "
-                    "4,16,16; got \"") +
-            wrong + "\"");
+    EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [&] { ParseTreeShape(wrong); }),
+              std::string("--spec-tree-shape: expected level sizes from 1 to 4096 separated by commas, such as "
+                          "4,16,16; got \"") +
+                  wrong + "\"");
   }
   EXPECT_EQ(ErrorOf(ErrorCode::kUsage,
                     [] {

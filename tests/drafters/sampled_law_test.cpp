@@ -72,8 +72,7 @@ class SampledLaw : public testing::TestWithParam<std::string_view> {
 };
 
 TEST_P(SampledLaw, IsTheTargetsOwnWhateverStopsTheChain) {
-  for (const ProposalConfig& proposal :
-       {ProposalConfig{}, ProposalConfig{.n_max = 0, .n_min = 0, .p_min = 0.6}}) {
+  for (const ProposalConfig& proposal : {ProposalConfig{}, ProposalConfig{.n_max = 0, .n_min = 0, .p_min = 0.6}}) {
     double z = MeasureZ(GetParam(), proposal, 1000000);
     if (z > kMostZ) z = MeasureZ(GetParam(), proposal, 900000000);
     EXPECT_LE(z, kMostZ) << GetParam() << ", p_min " << proposal.p_min;

@@ -28,8 +28,7 @@ void ReadTensor(const TensorInfo& tensor) {
   const DTypeInfo info = Info(tensor.type);
   unsigned __int128 elements = 1;
   for (const int64_t dim : tensor.shape) elements *= static_cast<unsigned __int128>(dim);
-  const auto block_size = static_cast<unsigned>(info.block_size),
-             block_bytes = static_cast<unsigned>(info.block_bytes);
+  const auto block_size = static_cast<unsigned>(info.block_size), block_bytes = static_cast<unsigned>(info.block_bytes);
   if (elements / block_size * block_bytes != tensor.bytes.size()) std::abort();
   const int64_t cols = tensor.shape.back(), rows = tensor.elements() / cols;
   const int head_dim = tensor.interleaved_rope_rows ? 2 : 0;
@@ -196,10 +195,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   Mutation m(seed);
   auto draft = ParseGgufDraft({reinterpret_cast<const char*>(data), size});
   if (!draft || m.OneIn(10)) return LLVMFuzzerMutate(data, size, max_size);
-  constexpr void (*kMutations[])(GgufWriter&, Mutation&) = {MutateHeader, MutateEntry,   MutateEntry,
-                                                            MutateEntry,  SetAlignment,  MutateTensor,
-                                                            MutateTensor, WrapDimensions};
-  for (size_t i = 0, count = 1 + m.Below(3); i < count; ++i)
-    kMutations[m.Below(std::size(kMutations))](*draft, m);
+  constexpr void (*kMutations[])(GgufWriter&, Mutation&) = {MutateHeader, MutateEntry,  MutateEntry,  MutateEntry,
+                                                            SetAlignment, MutateTensor, MutateTensor, WrapDimensions};
+  for (size_t i = 0, count = 1 + m.Below(3); i < count; ++i) kMutations[m.Below(std::size(kMutations))](*draft, m);
   return StoreInput(draft->Build(), data, max_size);
 }

@@ -104,8 +104,7 @@ std::string MovePath(const std::string& index, Mutation& m) {
   const size_t end = index.find(".safetensors", m.Below(index.size() + 1));
   const size_t quote = end == index.npos ? end : index.rfind('"', end);
   if (quote == index.npos) return index;
-  return index.substr(0, quote + 1) + std::string(kFolders[m.Below(std::size(kFolders))]) +
-         index.substr(quote + 1);
+  return index.substr(0, quote + 1) + std::string(kFolders[m.Below(std::size(kFolders))]) + index.substr(quote + 1);
 }
 
 std::string MutateSafetensors(const std::string& file, Mutation& m) {
@@ -116,8 +115,7 @@ std::string MutateSafetensors(const std::string& file, Mutation& m) {
   std::string header = file.substr(sizeof length, length), data = file.substr(sizeof length + length);
   if (m.OneIn(4)) data.resize(m.Below(data.size() + 1));
   if (!m.OneIn(4)) header = MutateJson(header, m);
-  if (m.OneIn(8))
-    return SafetensorsWriter::Build(m.OneIn(2) ? header.size() + m.Below(64) : m.Number(), header, data);
+  if (m.OneIn(8)) return SafetensorsWriter::Build(m.OneIn(2) ? header.size() + m.Below(64) : m.Number(), header, data);
   return SafetensorsWriter::Build(header, data);
 }
 

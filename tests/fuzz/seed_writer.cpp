@@ -83,8 +83,7 @@ void WriteSafetensorsSeeds(const std::filesystem::path& folder) {
   const std::pair<const char*, uint64_t> kTypes[] = {{"F32", 4}, {"F16", 2},  {"BF16", 2},   {"F64", 8},
                                                      {"I64", 8}, {"I32", 4},  {"I16", 2},    {"I8", 1},
                                                      {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}};
-  for (const auto& [type, bytes] : kTypes)
-    writer.Add(std::string("model.layers.0.") + type, type, {2, 3}, bytes);
+  for (const auto& [type, bytes] : kTypes) writer.Add(std::string("model.layers.0.") + type, type, {2, 3}, bytes);
   writer.Add("scalar", "F32", {}, 4);
   Write(folder / "types", '\0' + writer.Build());
   SafetensorsWriter one;

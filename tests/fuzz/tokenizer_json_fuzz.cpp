@@ -31,9 +31,8 @@ json& Choose(json& value, Mutation& m) {
 }
 
 void ReplaceValue(json& value, Mutation& m) {
-  static constexpr std::string_view kWords[] = {"ByteLevel", "Digits", "Split",       "Sequence",
-                                                "BPE",       "NFC",    "Isolated",    "a b",
-                                                "\u0120",    "",       "<|im_start|>"};
+  static constexpr std::string_view kWords[] = {"ByteLevel", "Digits", "Split",  "Sequence", "BPE",         "NFC",
+                                                "Isolated",  "a b",    "\u0120", "",         "<|im_start|>"};
   switch (m.Below(5)) {
     case 0:
       value = m.Number();

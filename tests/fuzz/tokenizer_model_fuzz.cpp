@@ -41,21 +41,16 @@ std::string Build(const std::vector<Field>& fields) {
 
 /// A character map as sentencepiece lays it out: the size of a trie in bytes, the trie, then texts.
 std::string CharacterMap(Mutation& m) {
-  const auto word = [](uint32_t value) {
-    return std::string(reinterpret_cast<const char*>(&value), sizeof value);
-  };
+  const auto word = [](uint32_t value) { return std::string(reinterpret_cast<const char*>(&value), sizeof value); };
   const auto units = static_cast<uint32_t>(1 + m.Below(300));
   std::string map = word(4 * units);
-  for (uint32_t i = 0; i < units; ++i)
-    map += word(static_cast<uint32_t>(m.Number() ^ m.Below(1u << 31) << 1));
+  for (uint32_t i = 0; i < units; ++i) map += word(static_cast<uint32_t>(m.Number() ^ m.Below(1u << 31) << 1));
   return map + std::string("x\0y\0", 4);
 }
 
 void MutateField(Field& field, Mutation& m) {
   if (field.head.type == WireField::Type::kBytes) {
-    field.bytes = m.OneIn(2)   ? m.Bytes(field.bytes)
-                  : m.OneIn(2) ? std::string()
-                               : "\xE2\x96\x81" + field.bytes;
+    field.bytes = m.OneIn(2) ? m.Bytes(field.bytes) : m.OneIn(2) ? std::string() : "\xE2\x96\x81" + field.bytes;
   } else if (field.head.type == WireField::Type::kFixed32) {
     const float kScores[] = {0.0f, -1e38f, 1e38f, -1.0f};
     field.head.number = m.OneIn(2) ? m.Number() : std::bit_cast<uint32_t>(kScores[m.Below(4)]);
@@ -89,8 +84,7 @@ std::string MutateModel(std::string_view file, Mutation& m) {
     MutateFields(sections, m);
     return Build(sections);
   }
-  Field& section =
-      sections[m.OneIn(2) ? m.Below(sections.size()) : sections.size() - 1 - m.Below(2) % sections.size()];
+  Field& section = sections[m.OneIn(2) ? m.Below(sections.size()) : sections.size() - 1 - m.Below(2) % sections.size()];
   if (section.head.type != WireField::Type::kBytes) return Build(sections);
   std::vector<Field> fields = TakeApart(section.bytes);
   MutateFields(fields, m);

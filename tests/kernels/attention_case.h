@@ -83,10 +83,9 @@ inline std::vector<int64_t> AttentionCase::Path(int64_t node) const {
 }
 
 inline std::string AttentionCase::Describe() const {
-  return fmt::format(
-      "seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} ranges {} tail {}", seed,
-      geometry.kv_heads, heads, geometry.head_dim, Info(geometry.k_type).name, Info(geometry.v_type).name,
-      base, rows(), first_row, chain, ranges[0].size(), tail_begin);
+  return fmt::format("seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} ranges {} tail {}",
+                     seed, geometry.kv_heads, heads, geometry.head_dim, Info(geometry.k_type).name,
+                     Info(geometry.v_type).name, base, rows(), first_row, chain, ranges[0].size(), tail_begin);
 }
 
 inline void SetTopology(AttentionCase& c, Draws& draws, Shape shape, int64_t rows) {
@@ -95,8 +94,7 @@ inline void SetTopology(AttentionCase& c, Draws& draws, Shape shape, int64_t row
   for (int32_t i = 0; i < rows; ++i) {
     int32_t parent = i - 1;
     if (i > 0 && shape == Shape::kRandomTree) parent = static_cast<int32_t>(draws.Below(i));
-    if (i > 0 && shape == Shape::kBushyTree)
-      parent = static_cast<int32_t>(draws.Between(std::max(0, i - 4), i - 1));
+    if (i > 0 && shape == Shape::kBushyTree) parent = static_cast<int32_t>(draws.Between(std::max(0, i - 4), i - 1));
     if (i > 0 && shape == Shape::kStar) parent = 0;
     c.parent.push_back(parent);
     c.depth.push_back(i == 0 ? 0 : c.depth[static_cast<size_t>(parent)] + 1);
@@ -142,8 +140,7 @@ inline void SetRows(AttentionCase& c, Draws& draws) {
 inline std::unique_ptr<KvBuffer> WriteKv(Backend& backend, const AttentionCase& c) {
   std::unique_ptr<KvBuffer> kv = backend.AllocateKv(c.geometry);
   backend.PoisonKv(*kv, 0, c.geometry.capacity);
-  const auto append = [&](int64_t slot, int64_t rows, const std::vector<float>& k,
-                          const std::vector<float>& v) {
+  const auto append = [&](int64_t slot, int64_t rows, const std::vector<float>& k, const std::vector<float>& v) {
     if (rows == 0) return;
     DeviceMatrix keys(backend, rows, c.kv_width(), k), values(backend, rows, c.kv_width(), v);
     backend.AppendKv(*kv, AttentionCase::kLayer, slot, keys.view(), values.view());
@@ -164,8 +161,7 @@ inline std::unique_ptr<KvBuffer> WriteKv(Backend& backend, const AttentionCase& 
 
 inline std::vector<float> Attend(Backend& backend, KvBuffer& kv, const AttentionCase& c) {
   const int64_t rows = c.rows() - c.first_row;
-  DeviceMatrix q(backend, rows, c.q_width(),
-                 std::span(c.q).subspan(static_cast<size_t>(c.first_row * c.q_width())));
+  DeviceMatrix q(backend, rows, c.q_width(), std::span(c.q).subspan(static_cast<size_t>(c.first_row * c.q_width())));
   DeviceMatrix out(backend, rows, c.q_width());
   const std::vector<HeadView> views = c.views();
   backend.Attention({.q = q.view(),

@@ -14,8 +14,7 @@ constexpr int64_t kBases[] = {0, 1, 60, 63, 64, 65, 127, 500, 511, 512, 513, 100
 constexpr int kHeadDims[] = {8, 32, 64, 80};
 constexpr int kGroups[] = {1, 3, 4, 7};
 constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kBF16};
-constexpr Shape kTrees[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree,
-                            Shape::kStar};
+constexpr Shape kTrees[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree, Shape::kStar};
 constexpr ViewKind kViews[] = {ViewKind::kFull, ViewKind::kWindow, ViewKind::kRanges, ViewKind::kPerHead,
                                ViewKind::kNothingCommitted};
 
@@ -87,8 +86,7 @@ TEST(AttentionInvariance, ATreeNodeIsPlainDecoding) {
         const std::vector<float> plain = PlainDecoding(*teams[0], c, node);
         for (size_t team = 0; team < teams.size(); ++team) {
           ASSERT_TRUE(SameBits(Row(all[team], node, c.q_width()), plain))
-              << c.Describe() << ", threads " << team + 1 << ": node " << node << " at depth "
-              << c.depth[node];
+              << c.Describe() << ", threads " << team + 1 << ": node " << node << " at depth " << c.depth[node];
         }
       }
     }
@@ -115,8 +113,7 @@ TEST(AttentionInvariance, PartsOfAPassAreThePass) {
       const std::vector<float> whole = Attend(*backend, c);
       for (const int64_t first : {1, 13, 17, 49}) {
         c.first_row = first;
-        ASSERT_TRUE(
-            SameBits(std::span(whole).subspan(static_cast<size_t>(first * c.q_width())), Attend(*backend, c)))
+        ASSERT_TRUE(SameBits(std::span(whole).subspan(static_cast<size_t>(first * c.q_width())), Attend(*backend, c)))
             << c.Describe();
       }
     }
@@ -171,8 +168,7 @@ TEST(AttentionInvariance, PrefillChunksDoNotShow) {
           if (chunk == 1 && begin % 11 != 0) continue;
           const int64_t end = std::min(begin + chunk, c.rows());
           const std::vector<float> got = Attend(*two, Part(c, begin, end));
-          ASSERT_TRUE(
-              SameBits(got, std::span(whole).subspan(static_cast<size_t>(begin * c.q_width()), got.size())))
+          ASSERT_TRUE(SameBits(got, std::span(whole).subspan(static_cast<size_t>(begin * c.q_width()), got.size())))
               << c.Describe() << ": rows from " << begin << " in chunks of " << chunk;
         }
       }

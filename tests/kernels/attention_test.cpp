@@ -13,8 +13,7 @@ constexpr int64_t kRows[] = {1, 2, 3, 15, 16, 17, 33};
 constexpr int kHeadDims[] = {8, 16, 32, 64, 80, 96, 128};
 constexpr int kGroups[] = {1, 3, 4, 7};
 constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
-constexpr Shape kShapes[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree,
-                             Shape::kStar};
+constexpr Shape kShapes[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree, Shape::kStar};
 constexpr ViewKind kViews[] = {ViewKind::kFull, ViewKind::kWindow, ViewKind::kRanges, ViewKind::kPerHead,
                                ViewKind::kNothingCommitted};
 
@@ -89,10 +88,10 @@ testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& 
   const std::vector<double> tolerance = Tolerance(c, bf16);
   for (size_t i = 0; i < want.size(); ++i) {
     if (std::abs(double{got[i]} - want[i]) <= tolerance[i]) continue;  // a NaN fails
-    return testing::AssertionFailure()
-           << c.Describe() << ": row " << c.first_row + static_cast<int64_t>(i) / c.q_width() << " column "
-           << i % c.q_width() << " is " << got[i] << ", definition " << want[i] << ", tolerance "
-           << tolerance[i];
+    return testing::AssertionFailure() << c.Describe() << ": row "
+                                       << c.first_row + static_cast<int64_t>(i) / c.q_width() << " column "
+                                       << i % c.q_width() << " is " << got[i] << ", definition " << want[i]
+                                       << ", tolerance " << tolerance[i];
   }
   return testing::AssertionSuccess();
 }

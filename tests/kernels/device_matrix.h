@@ -51,8 +51,7 @@ class DeviceMatrix {
 
  private:
   std::vector<float> Canvas() const {
-    return std::vector<float>(static_cast<size_t>(rows_ * (cols_ + kGap)),
-                              std::numeric_limits<float>::quiet_NaN());
+    return std::vector<float>(static_cast<size_t>(rows_ * (cols_ + kGap)), std::numeric_limits<float>::quiet_NaN());
   }
 
   Backend* backend_;

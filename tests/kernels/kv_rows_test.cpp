@@ -66,12 +66,8 @@ TEST(KvRows, AppendThenExportRoundsOnce) {
     for (const DType k_type : kTypes) {
       for (const DType v_type : kTypes) {
         for (const int head_dim : {8, 16, 64, 80, 96, 128}) {
-          const KvGeometry g{.layers = 2,
-                             .kv_heads = 3,
-                             .head_dim = head_dim,
-                             .capacity = 131,
-                             .k_type = k_type,
-                             .v_type = v_type};
+          const KvGeometry g{
+              .layers = 2, .kv_heads = 3, .head_dim = head_dim, .capacity = 131, .k_type = k_type, .v_type = v_type};
           const auto kv = backend.AllocateKv(g);
           const int64_t width = 3 * head_dim, slot = draws.Below(60), rows = draws.Between(1, 70);
           Rows first{Varied(draws, rows * width), Varied(draws, rows * width)};
@@ -82,10 +78,8 @@ TEST(KvRows, AppendThenExportRoundsOnce) {
           const Rows got = Export(backend, *kv, 1, slot, rows);
           for (float& x : first.k) x = RoundOnce(k_type, x);
           for (float& x : first.v) x = RoundOnce(v_type, x);
-          EXPECT_TRUE(SameBits(got.k, first.k))
-              << Info(k_type).name << " keys, D " << head_dim << ", seed " << kSeed;
-          EXPECT_TRUE(SameBits(got.v, first.v))
-              << Info(v_type).name << " values, D " << head_dim << ", seed " << kSeed;
+          EXPECT_TRUE(SameBits(got.k, first.k)) << Info(k_type).name << " keys, D " << head_dim << ", seed " << kSeed;
+          EXPECT_TRUE(SameBits(got.v, first.v)) << Info(v_type).name << " values, D " << head_dim << ", seed " << kSeed;
         }
       }
     }
@@ -119,12 +113,11 @@ TEST(KvRows, CompactionMovesBitsInEveryLayer) {
         const Rows after = Export(backend, *kv, layer, 0, first + moved);
         for (int64_t slot = 0; slot < first + moved; ++slot) {
           const int64_t was = slot < first ? slot : from[slot - first];
-          EXPECT_TRUE(SameBits(std::span(after.k).subspan(slot * 32, 32),
-                               std::span(before[layer].k).subspan(was * 32, 32)));
-          EXPECT_TRUE(SameBits(std::span(after.v).subspan(slot * 32, 32),
-                               std::span(before[layer].v).subspan(was * 32, 32)))
-              << "seed " << kSeed << " round " << round << " layer " << layer << " slot " << slot << " from "
-              << was;
+          EXPECT_TRUE(
+              SameBits(std::span(after.k).subspan(slot * 32, 32), std::span(before[layer].k).subspan(was * 32, 32)));
+          EXPECT_TRUE(
+              SameBits(std::span(after.v).subspan(slot * 32, 32), std::span(before[layer].v).subspan(was * 32, 32)))
+              << "seed " << kSeed << " round " << round << " layer " << layer << " slot " << slot << " from " << was;
         }
       }
     }
@@ -135,8 +128,7 @@ TEST(KvRows, PoisonIsNotANumberExactlyThere) {
   ForEachBackend([](Backend& backend) {
     Draws draws(kSeed);
     for (const DType type : kTypes) {
-      const KvGeometry g{
-          .layers = 2, .kv_heads = 2, .head_dim = 8, .capacity = 150, .k_type = type, .v_type = type};
+      const KvGeometry g{.layers = 2, .kv_heads = 2, .head_dim = 8, .capacity = 150, .k_type = type, .v_type = type};
       const auto kv = backend.AllocateKv(g);
       for (int layer = 0; layer < 2; ++layer)
         Append(backend, *kv, layer, 0, {draws.Normals(150 * 16), draws.Normals(150 * 16)});
@@ -159,12 +151,8 @@ TEST(KvRows, BytesAreForetold) {
   ForEachBackend([](Backend& backend) {
     for (const DType k : kTypes) {
       for (const int64_t capacity : {1, 64, 65, 1000}) {
-        const KvGeometry g{.layers = 2,
-                           .kv_heads = 3,
-                           .head_dim = 80,
-                           .capacity = capacity,
-                           .k_type = k,
-                           .v_type = DType::kF16};
+        const KvGeometry g{
+            .layers = 2, .kv_heads = 3, .head_dim = 80, .capacity = capacity, .k_type = k, .v_type = DType::kF16};
         EXPECT_EQ(backend.AllocateKv(g)->bytes(), backend.KvBytes(g));
       }
     }
@@ -188,8 +176,7 @@ TEST(KvRows, TooMuchIsAnError) {
     KvGeometry g{.layers = 1, .kv_heads = 1, .head_dim = 64, .capacity = int64_t{1} << 42};
     std::string message;
     EXPECT_EQ(CodeOf([&] { backend->AllocateKv(g); }, message), ErrorCode::kCapacity);
-    EXPECT_EQ(message,
-              "KV cache of 1073741824 MiB for 4398046511104 tokens does not fit in memory: use a smaller -c");
+    EXPECT_EQ(message, "KV cache of 1073741824 MiB for 4398046511104 tokens does not fit in memory: use a smaller -c");
     for (const int64_t capacity : {int64_t{1} << 56, std::numeric_limits<int64_t>::max()}) {
       g.capacity = capacity;
       EXPECT_EQ(CodeOf([&] { backend->AllocateKv(g); }, message), ErrorCode::kFormat);

@@ -99,8 +99,7 @@ inline std::vector<double> MatmulTolerance(const MatmulCase& c, bool bf16) {
   constexpr double kUnit = 0x1p-24, kHalf = 0x1p-8;
   const auto inputs = static_cast<double>(c.shape.inputs);
   double relative = (inputs + 1) * kUnit + (c.norm ? (inputs / 16 + 8) * kUnit : 0);
-  if (bf16)
-    relative += (c.norm || !c.representable ? kHalf : 0) + (c.representable ? 0 : kHalf) + kHalf * kHalf;
+  if (bf16) relative += (c.norm || !c.representable ? kHalf : 0) + (c.representable ? 0 : kHalf) + kHalf * kHalf;
   std::vector<double> tolerance(static_cast<size_t>(c.shape.rows * c.columns()));
   for (int64_t t = 0; t < c.shape.rows; ++t) {
     const float* x = &c.x[t * c.shape.inputs];
@@ -112,8 +111,7 @@ inline std::vector<double> MatmulTolerance(const MatmulCase& c, bool bf16) {
       double size = c.bias ? std::abs(c.bias_values[o]) : 0;
       y[o] = c.bias ? c.bias_values[o] : 0;
       for (int64_t i = 0; i < c.shape.inputs; ++i) {
-        const double term =
-            x[i] * scale * (c.norm ? c.norm_weight[i] : 1) * c.weights[o * c.shape.inputs + i];
+        const double term = x[i] * scale * (c.norm ? c.norm_weight[i] : 1) * c.weights[o * c.shape.inputs + i];
         size += std::abs(term), y[o] += term;
       }
       error[o] = relative * size + 1e-30;

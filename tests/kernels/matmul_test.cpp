@@ -11,8 +11,8 @@ namespace {
 
 constexpr uint64_t kSeed = 20261120;
 
-testing::AssertionResult Near(const MatmulCase& c, const std::vector<float>& got,
-                              const std::vector<float>& want, bool bf16) {
+testing::AssertionResult Near(const MatmulCase& c, const std::vector<float>& got, const std::vector<float>& want,
+                              bool bf16) {
   const std::vector<double> tolerance = MatmulTolerance(c, bf16);
   for (size_t i = 0; i < got.size(); ++i) {
     if (std::abs(double{got[i]} - want[i]) <= tolerance[i]) continue;  // a NaN fails
@@ -53,8 +53,7 @@ bool SameRow(const std::vector<float>& a, int64_t r, const std::vector<float>& b
 
 TEST(Matmul, ARowIsIndependentOfItsNeighboursItsPlaceAndTheThreads) {
   // Wide and deep shapes too: the library picks other blockings for them.
-  const MatmulShape shapes[] = {
-      {100, 49, 33}, {40, 960, 100}, {37, 192, 576}, {33, 100, 1536}, {20, 2050, 64}};
+  const MatmulShape shapes[] = {{100, 49, 33}, {40, 960, 100}, {37, 192, 576}, {33, 100, 1536}, {20, 2050, 64}};
   ForEachNumericPath([&](const CpuOptions& options) {
     for (const MatmulShape& shape : shapes) {
       for (const Epilogue epilogue : {Epilogue::kAdd, Epilogue::kSwiGlu}) {
@@ -79,8 +78,8 @@ TEST(Matmul, ARowIsIndependentOfItsNeighboursItsPlaceAndTheThreads) {
             const std::vector<float> together = RunMatmulRows(*backend, *weights, c, first, rows);
             for (int64_t r = 0; r < rows; ++r) {
               ASSERT_TRUE(SameRow(together, r, alone, first + r, c.columns()))
-                  << c.Describe() << ": row " << first + r << " changes when " << rows << " rows from "
-                  << first << " are computed together by " << threads << " threads";
+                  << c.Describe() << ": row " << first + r << " changes when " << rows << " rows from " << first
+                  << " are computed together by " << threads << " threads";
             }
           }
         }
@@ -113,8 +112,7 @@ TEST(Matmul, PackedBytesAreForetold) {
   ForEachNumericPath([&](const CpuOptions& options) {
     const auto backend = MakeCpuBackend(options);
     const auto zeros = [](int64_t, std::span<float> out) { std::fill(out.begin(), out.end(), 0.0f); };
-    for (const auto& [outputs, inputs] :
-         {std::pair<int64_t, int64_t>{960, 576}, {49, 33}, {1, 1}, {1000, 100}}) {
+    for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{960, 576}, {49, 33}, {1, 1}, {1000, 100}}) {
       const auto weights = backend->Pack(outputs, inputs, zeros);
       EXPECT_EQ(weights->outputs(), outputs);
       EXPECT_EQ(weights->inputs(), inputs);

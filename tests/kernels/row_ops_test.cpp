@@ -20,8 +20,8 @@ CpuOptions TwoThreads(CpuOptions options) {
   return options;
 }
 
-std::vector<float> Norms(Backend& backend, int64_t rows, int64_t cols, int64_t group,
-                         const std::vector<float>& x, const std::vector<float>& weight, bool in_place) {
+std::vector<float> Norms(Backend& backend, int64_t rows, int64_t cols, int64_t group, const std::vector<float>& x,
+                         const std::vector<float>& weight, bool in_place) {
   DeviceMatrix in(backend, rows, cols, x), out(backend, rows, cols);
   DeviceVector w(backend, weight);
   backend.RmsNorm(in.view(), w.data(), group, 1e-6f, in_place ? in.view() : out.view());

@@ -18,9 +18,7 @@ std::vector<float> Everything(const CpuOptions& options, int threads) {
   team.threads = threads;
   const auto backend = MakeCpuBackend(team);
   std::vector<float> all;
-  const auto keep = [&](const std::vector<float>& values) {
-    all.insert(all.end(), values.begin(), values.end());
-  };
+  const auto keep = [&](const std::vector<float>& values) { all.insert(all.end(), values.begin(), values.end()); };
   Draws draws(kSeed);
   for (const int64_t rows : {3, 20}) {
     const MatmulShape shape{rows, 100, 40};
@@ -66,8 +64,7 @@ TEST(Threads, NoNumberOfThemShows) {
     for (int threads = 2; threads <= 4; ++threads) {
       const std::vector<float> several = Everything(options, threads);
       ASSERT_EQ(several.size(), one.size());
-      EXPECT_EQ(std::memcmp(several.data(), one.data(), one.size() * sizeof(float)), 0)
-          << threads << " threads";
+      EXPECT_EQ(std::memcmp(several.data(), one.data(), one.size() * sizeof(float)), 0) << threads << " threads";
     }
   });
 }

@@ -66,8 +66,7 @@ struct Experiment {
   int rounds = 1;
 };
 
-std::vector<Token> RunOnce(const Experiment& e, const Text& text, TreeBuilder& builder,
-                           RandomSource& random) {
+std::vector<Token> RunOnce(const Experiment& e, const Text& text, TreeBuilder& builder, RandomSource& random) {
   std::vector<Token> all = {kPending};
   builder.Restart();
   for (int round = 0; round < e.rounds && std::ssize(all) <= e.length; ++round) {
@@ -84,8 +83,7 @@ std::vector<Token> RunOnce(const Experiment& e, const Text& text, TreeBuilder& b
 }
 
 /// Adds the target's own continuation of `all` up to the full length.
-void Complete(const Text& text, size_t length, std::vector<Token>& all, double probability,
-              SequenceLaw& law) {
+void Complete(const Text& text, size_t length, std::vector<Token>& all, double probability, SequenceLaw& law) {
   if (all.size() > length) {
     law[all] += probability;
     return;
@@ -121,8 +119,7 @@ double Distance(const Experiment& e, uint64_t seed) {
     distance += std::abs(probability - (at == exact.end() ? 0.0 : at->second));
     total += probability;
   }
-  for (const auto& [sequence, probability] : exact)
-    distance += emitted.contains(sequence) ? 0.0 : probability;
+  for (const auto& [sequence, probability] : exact) distance += emitted.contains(sequence) ? 0.0 : probability;
   EXPECT_NEAR(total, 1.0, 1e-12);
   return distance / 2;
 }
@@ -148,8 +145,7 @@ class ExhaustiveLaw : public testing::TestWithParam<Shape> {};
 TEST_P(ExhaustiveLaw, RejectionEmitsTheTargetsLaw) {
   const Shape& s = GetParam();
   for (int seed = 0; seed < s.seeds; ++seed) {
-    EXPECT_LT(Distance({.rule = &kRejection, .style = s.style, .shape = s.shape, .vocab = s.vocab}, seed),
-              1e-12)
+    EXPECT_LT(Distance({.rule = &kRejection, .style = s.style, .shape = s.shape, .vocab = s.vocab}, seed), 1e-12)
         << "seed " << seed;
   }
 }
@@ -171,8 +167,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ExhaustiveLaw,
 TEST(ExhaustiveLaw, SeveralRoundsEmitTheTargetsLaw) {
   for (int seed = 0; seed < 5; ++seed) {
     EXPECT_LT(
-        Distance({.rule = &kRejection, .style = Style::kNoReplacement, .shape = {1}, .vocab = 3, .rounds = 3},
-                 seed),
+        Distance({.rule = &kRejection, .style = Style::kNoReplacement, .shape = {1}, .vocab = 3, .rounds = 3}, seed),
         1e-12);
   }
 }
@@ -225,8 +220,7 @@ TEST(ExhaustiveLaw, AcceptanceIsWhatTheTheorySays) {
         } else {
           double sum = 0;
           for (float q : tree.Law(0)->probabilities) sum += q;
-          for (Token x = 0; x < 5; ++x)
-            expected += std::min(p.Probability(x), tree.Law(0)->Probability(x) / sum);
+          for (Token x = 0; x < 5; ++x) expected += std::min(p.Probability(x), tree.Law(0)->Probability(x) / sum);
         }
       } while (random.Advance());
       EXPECT_NEAR(accepted, expected, 1e-12) << "seed " << seed;
@@ -307,8 +301,7 @@ class FullLawOnRejection final : public Verifier {
 
 TEST(BrokenExactness, SamplingTheFullLawOnRejection) {
   const FullLawOnRejection broken;
-  EXPECT_GT(MeanDistance({.rule = &broken, .style = Style::kNoReplacement, .shape = {1}, .length = 1}, 50),
-            0.03);
+  EXPECT_GT(MeanDistance({.rule = &broken, .style = Style::kNoReplacement, .shape = {1}, .length = 1}, 50), 0.03);
 }
 
 }  // namespace

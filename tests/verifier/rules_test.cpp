@@ -41,9 +41,7 @@ class ZeroCoin final : public RandomSource {
     chances.push_back(accept);
     return 0.0 < accept;
   }
-  int64_t Categorical(NodeId, std::span<const double> weights) override {
-    return InvertCumulative(weights, 0.0);
-  }
+  int64_t Categorical(NodeId, std::span<const double> weights) override { return InvertCumulative(weights, 0.0); }
   std::vector<double> chances;
 };
 
@@ -63,9 +61,8 @@ TEST(Rules, AnUnknownNameListsTheKnownOnes) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kConfig);
-    EXPECT_STREQ(
-        error.what(),
-        "verification rule: expected coupled, greedy or rejection, got 'typical'; set --spec-verify");
+    EXPECT_STREQ(error.what(),
+                 "verification rule: expected coupled, greedy or rejection, got 'typical'; set --spec-verify");
   }
 }
 
@@ -120,8 +117,7 @@ TEST(Coupled, TheDrawHasExactlyTheLaw) {
 
 TEST(Coupled, APointMassNeedsNoNoise) {
   SameLaw rows({0.0, 0.0, 1.0});
-  for (int64_t position = 0; position < 100; ++position)
-    EXPECT_EQ(CoupledDraw(rows.At(0), {.seed = 1}, position), 2);
+  for (int64_t position = 0; position < 100; ++position) EXPECT_EQ(CoupledDraw(rows.At(0), {.seed = 1}, position), 2);
 }
 
 TEST(Rejection, ACoinOfZeroNeverAcceptsATokenOfProbabilityZero) {

@@ -24,8 +24,7 @@ enum class Violation : uint8_t {
 /// Draws trees of a fixed shape from the short rows of a table.
 class TreeBuilder {
  public:
-  TreeBuilder(const LawTable* table, Style style, std::vector<int> shape,
-              Violation violation = Violation::kNone)
+  TreeBuilder(const LawTable* table, Style style, std::vector<int> shape, Violation violation = Violation::kNone)
       : table_(table), style_(style), shape_(std::move(shape)), violation_(violation) {}
 
   /// Starts a new text: forgets the noise that kReusesNoise keeps.
@@ -57,8 +56,7 @@ class TreeBuilder {
       if (std::ranges::all_of(weights, [](double w) { return w <= 0; })) break;
       const bool best = style_ == Style::kDeterministic || (style_ == Style::kMixed && i == 0);
       const bool claims_draw = violation_ == Violation::kArgmaxAsSampled;
-      const Token token =
-          static_cast<Token>(best || claims_draw ? Best(weights) : Draw(node, i, random, weights));
+      const Token token = static_cast<Token>(best || claims_draw ? Best(weights) : Draw(node, i, random, weights));
       if (style_ != Style::kReplacement) weights[token] = 0;
       if (best) {
         tree.Add(node, token);
@@ -77,8 +75,7 @@ class TreeBuilder {
       if (violation_ == Violation::kDropsUnlikely && law.probabilities[token] < 0.2f) continue;
       if (violation_ == Violation::kMergesDuplicates && tree.FindChild(node, token) >= 0) continue;
       tree.Add(node, token,
-               style_ == Style::kReplacement ? ProposalKind::kSampledReplacement
-                                             : ProposalKind::kSampledNoReplacement);
+               style_ == Style::kReplacement ? ProposalKind::kSampledReplacement : ProposalKind::kSampledNoReplacement);
     }
   }
 

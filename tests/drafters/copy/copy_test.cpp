@@ -43,8 +43,7 @@ TEST_F(CopyTest, ContinuesTheLatestOfTheLongestMatches) {
 
 TEST_F(CopyTest, AnOccurrenceThatOverlapsTheEndGoesOnPeriodically) {
   Begin({5, 6, 7, 5, 6, 7, 5, 6, 7, 5, 6, 7});
-  EXPECT_EQ(Propose({.max_nodes = 7, .max_depth = 7, .row_cost = 0.01}),
-            (std::vector<Token>{5, 6, 7, 5, 6, 7, 5}));
+  EXPECT_EQ(Propose({.max_nodes = 7, .max_depth = 7, .row_cost = 0.01}), (std::vector<Token>{5, 6, 7, 5, 6, 7, 5}));
 }
 
 TEST_F(CopyTest, ShortMatchesAreNotCopied) {

@@ -10,8 +10,7 @@ namespace longshot {
 namespace {
 
 Token RandomToken(uint64_t seed, uint32_t index, int alphabet) {
-  return static_cast<Token>(Uniform({.seed = seed, .index = index, .purpose = DrawPurpose::kTest}) *
-                            alphabet);
+  return static_cast<Token>(Uniform({.seed = seed, .index = index, .purpose = DrawPurpose::kTest}) * alphabet);
 }
 
 /// Longest suffix that also ends earlier, by comparison with every earlier end; the latest end wins ties.

@@ -11,9 +11,7 @@ namespace {
 
 using Tokens = std::vector<Token>;
 
-Tokens RowOf(const Adjacency& table, Token token) {
-  return {table.Row(token).begin(), table.Row(token).end()};
-}
+Tokens RowOf(const Adjacency& table, Token token) { return {table.Row(token).begin(), table.Row(token).end()}; }
 
 TEST(Adjacency, ARowIsEmptyUntilWritten) {
   Adjacency table;
@@ -46,8 +44,7 @@ TEST(AdjacencyDeathTest, TokensBeyondTheVocabularyAreAMistake) {
 
 class TokenRecyclingTest : public ::testing::Test {
  protected:
-  void Begin(const Tokens& prompt, const PrefillTap* tap = nullptr,
-             TokenRecyclingDrafter drafter = {{}, {}}) {
+  void Begin(const Tokens& prompt, const PrefillTap* tap = nullptr, TokenRecyclingDrafter drafter = {{}, {}}) {
     drafter_ = std::move(drafter);
     DraftContext context;
     context.target = &target_;

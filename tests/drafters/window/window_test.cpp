@@ -114,8 +114,7 @@ TEST_F(WindowTest, UncoupledTokensAreSampledAndCarryTheirLaw) {
   }
   Begin(2.0, false, {.n_min = 4});
   Propose();
-  EXPECT_EQ(std::vector<Token>(tree_.tokens().begin(), tree_.tokens().end()), first)
-      << "same round, same draws";
+  EXPECT_EQ(std::vector<Token>(tree_.tokens().begin(), tree_.tokens().end()), first) << "same round, same draws";
   bool fresh = false;
   for (uint32_t round = 4; round < 8; ++round) {
     Propose({.max_nodes = 4, .max_depth = 4, .round = round, .row_cost = 0.02});
@@ -148,8 +147,7 @@ TEST_F(WindowTest, DrawnTokensStayWhateverTheirProbability) {
   for (uint32_t round = 0; round < 300; ++round) {
     const size_t passes = target_.passes.size();
     const int64_t drafted = Propose({.max_nodes = 4, .max_depth = 4, .round = round, .row_cost = 0.3});
-    ASSERT_EQ(drafted, static_cast<int64_t>(target_.passes.size() - passes))
-        << "a token was drawn and dropped";
+    ASSERT_EQ(drafted, static_cast<int64_t>(target_.passes.size() - passes)) << "a token was drawn and dropped";
     Observe(0);
   }
 }

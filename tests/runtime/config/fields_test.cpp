@@ -20,8 +20,7 @@ struct Sample {
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
     visit(Field{.name = "loud", .flags = "--loud"}, self.loud);
-    visit(Field{.name = "rows", .flags = "-r,--rows", .minimum = 1, .maximum = 64, .unit = "tokens"},
-          self.rows);
+    visit(Field{.name = "rows", .flags = "-r,--rows", .minimum = 1, .maximum = 64, .unit = "tokens"}, self.rows);
     visit(Field{.name = "heat", .flags = "--heat", .minimum = 0}, self.heat);
     visit(Field{.name = "kind", .flags = "--kind", .choices = {"plain", "fancy"}}, self.kind);
     visit(Field{.name = "words", .flags = "--word"}, self.words);
@@ -102,8 +101,7 @@ TEST(Fields, JsonOfAnotherTypeIsAnError) {
 TEST(Fields, CheckFindsValuesSetInCode) {
   Sample sample;
   sample.heat = std::nan("");
-  EXPECT_EQ(MessageOf([&] { CheckFields(BindFields(sample)); }),
-            "heat: expected a number of at least 0, got 'nan'");
+  EXPECT_EQ(MessageOf([&] { CheckFields(BindFields(sample)); }), "heat: expected a number of at least 0, got 'nan'");
 }
 
 }  // namespace

@@ -19,8 +19,7 @@ struct Options {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "cache_type_k", .flags = "-ctk,--cache-type-k", .choices = {"f32", "f16"}},
-          self.cache_type_k);
+    visit(Field{.name = "cache_type_k", .flags = "-ctk,--cache-type-k", .choices = {"f32", "f16"}}, self.cache_type_k);
     visit(Field{.name = "ctx_size", .flags = "-c,--ctx-size", .minimum = 0, .unit = "tokens"}, self.ctx_size);
     visit(Field{.name = "n_predict", .flags = "-n,--n-predict", .aliases = {"--predict", "--max-tokens"}},
           self.n_predict);
@@ -92,10 +91,8 @@ TEST(Flags, UnknownFlagNamesTheNearest) {
 }
 
 TEST(Flags, ValueErrorsNameTheFlag) {
-  EXPECT_EQ(Parse({"-c", "many"}).error,
-            "--ctx-size: expected a whole number of at least 0 (tokens), got 'many'");
-  EXPECT_EQ(Parse({"-c", "-3"}).error,
-            "--ctx-size: expected a whole number of at least 0 (tokens), got '-3'");
+  EXPECT_EQ(Parse({"-c", "many"}).error, "--ctx-size: expected a whole number of at least 0 (tokens), got 'many'");
+  EXPECT_EQ(Parse({"-c", "-3"}).error, "--ctx-size: expected a whole number of at least 0 (tokens), got '-3'");
   EXPECT_EQ(Parse({"-ctk", "q8"}).error, "--cache-type-k: expected one of f32, f16, got 'q8'");
   EXPECT_EQ(Parse({"-c"}).error, "-c needs a value (tokens)");
   EXPECT_EQ(Parse({"--ignore-eos=no"}).error, "--ignore-eos takes no value, got '--ignore-eos=no'");

@@ -19,8 +19,7 @@
 namespace longshot {
 
 inline std::shared_ptr<const ModelFile> OpenTiny(const std::string& name) {
-  return std::make_shared<const ModelFile>(
-      ModelFile::Open(LONGSHOT_SOURCE_DIR "/tests/golden/tiny/" + name));
+  return std::make_shared<const ModelFile>(ModelFile::Open(LONGSHOT_SOURCE_DIR "/tests/golden/tiny/" + name));
 }
 
 /// How large the cases of a run are.
@@ -148,8 +147,8 @@ inline TokenTree FirstNodes(const TokenTree& tree, int64_t size) {
 }
 
 /// Scores nodes [first, size) and compares them.
-inline void ExpectRows(ModelTarget& target, const ScoreRequest& request, const std::vector<std::vector<float>>& expected,
-                       const char* what) {
+inline void ExpectRows(ModelTarget& target, const ScoreRequest& request,
+                       const std::vector<std::vector<float>>& expected, const char* what) {
   const ScoredRows& rows = target.Score(std::span(&request, 1))[0];
   for (NodeId node = request.first_node; node < request.tree->size(); ++node) {
     ASSERT_TRUE(SameBits(expected[node], rows.Logits(node)))

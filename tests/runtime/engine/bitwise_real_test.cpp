@@ -21,9 +21,7 @@ class BitwiseReal : public testing::Test {
     if (!std::filesystem::exists(ModelPath())) GTEST_SKIP() << "no default model: run `make model`";
     if (!std::filesystem::exists(kText)) GTEST_SKIP() << kText << " is missing: install the package base-files";
   }
-  static std::string ModelPath() {
-    return LONGSHOT_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf";
-  }
+  static std::string ModelPath() { return LONGSHOT_SOURCE_DIR "/models/SmolLM2-135M-Instruct.Q4_1.gguf"; }
 
   /// A tree of 20 nodes on the first `base` tokens of the text, drafted through a view, then verified; one target runs
   /// on one thread and the other on two, and they chunk the prompt differently.

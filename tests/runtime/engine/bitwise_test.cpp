@@ -15,9 +15,7 @@ constexpr int64_t kCapacity = 720;
 constexpr uint32_t kCases = 60;  ///< for each of four models and every numeric path; bitwise_long_test.cpp runs more
 
 TEST(Bitwise, EveryNodeHasTheBitsOfPlainDecoding) {
-  ForEachNumericPath([](const CpuOptions& options) {
-    RunBitwiseCases(options, 0, kCases, {.capacity = kCapacity});
-  });
+  ForEachNumericPath([](const CpuOptions& options) { RunBitwiseCases(options, 0, kCases, {.capacity = kCapacity}); });
 }
 
 TEST(Bitwise, ReferenceKernelsAgreeWithThemselves) {

@@ -28,13 +28,11 @@ std::vector<Setting> Settings() {
   penalized.repeat_last_n = 5;
   SamplingConfig greedy_penalized = penalized;
   greedy_penalized.temperature = 0;
-  return {{"greedy", greedy},    {"greedy", greedy_penalized},   {"coupled", greedy},
-          {"coupled", plain},    {"coupled", defaults},          {"coupled", penalized},
-          {"rejection", greedy}, {"rejection", greedy_penalized}};
+  return {{"greedy", greedy},    {"greedy", greedy_penalized}, {"coupled", greedy},   {"coupled", plain},
+          {"coupled", defaults}, {"coupled", penalized},       {"rejection", greedy}, {"rejection", greedy_penalized}};
 }
 
-GenerateResult Generate(const Setting& setting, Drafter& drafter, uint64_t seed, int64_t max_nodes,
-                        int64_t max_rows) {
+GenerateResult Generate(const Setting& setting, Drafter& drafter, uint64_t seed, int64_t max_nodes, int64_t max_rows) {
   TableTarget target({.vocab = kVocab, .seed = 5, .max_rows = max_rows});
   const auto rule = MakeVerifier(setting.rule);
   const std::vector<Token> prompt = {0, 3, 1, 2, 2};
@@ -72,9 +70,8 @@ TEST(Coupling, EveryDrafterAndTreeGivesThePlainOutput) {
             TableDrafter drafter({.style = style, .shape = shape, .top_k = 2, .vocab = kVocab});
             const GenerateResult result = Generate(setting, drafter, seed, max_nodes, max_rows);
             ASSERT_EQ(result.tokens, plain.tokens)
-                << setting.rule << " at temperature " << setting.sampling.temperature << ", seed " << seed
-                << ", style " << static_cast<int>(style) << ", " << max_nodes << " nodes, " << max_rows
-                << " rows";
+                << setting.rule << " at temperature " << setting.sampling.temperature << ", seed " << seed << ", style "
+                << static_cast<int>(style) << ", " << max_nodes << " nodes, " << max_rows << " rows";
             accepted += result.metrics.num_accepted_tokens;
           }
         }
@@ -116,8 +113,7 @@ TEST(Coupling, TheTargetsNoiseIsAcceptedMoreOftenThanTheDraftersBest) {
   for (const DraftStyle style : {DraftStyle::kBest, DraftStyle::kCoupled}) {
     for (uint64_t seed = 0; seed < 400; ++seed) {
       TableDrafter drafter({.style = style, .shape = {1}, .seed = 5, .vocab = kVocab});
-      accepted[style == DraftStyle::kCoupled] +=
-          Generate(hot, drafter, seed, 1, 32).metrics.DraftAcceptanceRate();
+      accepted[style == DraftStyle::kCoupled] += Generate(hot, drafter, seed, 1, 32).metrics.DraftAcceptanceRate();
     }
   }
   EXPECT_GT(accepted[1], 1.1 * accepted[0]);

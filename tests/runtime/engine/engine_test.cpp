@@ -19,8 +19,8 @@ class Oracle final : public Drafter {
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override {
     budgets.push_back(budget);
     NodeId node = 0;
-    for (size_t at = history.size(); at < text_.size() && tree.size() <= excess + budget.max_nodes &&
-                                     tree.depth(node) < excess + budget.max_depth;
+    for (size_t at = history.size();
+         at < text_.size() && tree.size() <= excess + budget.max_nodes && tree.depth(node) < excess + budget.max_depth;
          ++at) {
       node = tree.Add(node, text_[at]);
     }
@@ -273,8 +273,7 @@ TEST_F(EngineTest, HandsTheDrafterWhatItNeeds) {
 
 TEST_F(EngineTest, ErrorsNameTheCureBeforeAnyWork) {
   request_.prompt = {};
-  EXPECT_EQ(MessageOf(ErrorCode::kUsage),
-            "the prompt has no tokens: expected at least 1; give -p, -f or --doc");
+  EXPECT_EQ(MessageOf(ErrorCode::kUsage), "the prompt has no tokens: expected at least 1; give -p, -f or --doc");
   const std::vector<Token> strange = {1, 5};
   request_.prompt = strange;
   EXPECT_EQ(MessageOf(ErrorCode::kFormat),
@@ -289,9 +288,8 @@ TEST_F(EngineTest, ErrorsNameTheCureBeforeAnyWork) {
             "or raise -c");
   request_.prompt = prompt_;
   request_.max_tokens = 59;
-  EXPECT_EQ(
-      MessageOf(ErrorCode::kCapacity),
-      "prompt of 6 tokens and 59 to generate: the context holds 64; lower -n to at most 58 or raise -c");
+  EXPECT_EQ(MessageOf(ErrorCode::kCapacity),
+            "prompt of 6 tokens and 59 to generate: the context holds 64; lower -n to at most 58 or raise -c");
   request_.max_tokens = -2;
   EXPECT_EQ(MessageOf(ErrorCode::kUsage),
             "tokens to generate: expected -1 (until the context is full) or more, got -2; set -n");

@@ -15,8 +15,7 @@ namespace longshot {
 /// nearly certain, and about `zero_share` of all probabilities are exactly 0 (-inf).
 class LawTable {
  public:
-  LawTable(int vocab, uint64_t seed, double zero_share = 0.15)
-      : vocab_(vocab), logits_(vocab * vocab * vocab) {
+  LawTable(int vocab, uint64_t seed, double zero_share = 0.15) : vocab_(vocab), logits_(vocab * vocab * vocab) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     for (int row = 0; row < vocab * vocab; ++row) {
       const double spread = 0.3 + 2.5 * Draw(seed, row, -1);
@@ -39,8 +38,7 @@ class LawTable {
 
  private:
   static double Draw(uint64_t seed, int row, int column) {
-    return Uniform(
-        {.seed = seed, .round = static_cast<uint32_t>(row), .node = column, .purpose = DrawPurpose::kTest});
+    return Uniform({.seed = seed, .round = static_cast<uint32_t>(row), .node = column, .purpose = DrawPurpose::kTest});
   }
 
   int vocab_;

@@ -16,8 +16,8 @@ namespace longshot {
 namespace {
 
 Model OpenTiny(Backend* backend) {
-  auto file = std::make_shared<const ModelFile>(
-      ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/llama"));
+  auto file =
+      std::make_shared<const ModelFile>(ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/llama"));
   return Model(backend, file, file->config());
 }
 
@@ -31,8 +31,7 @@ PrefillTap TapsOf(const Model& model, int64_t prefill_rows, std::span<const Toke
   ModelTarget target(&model, {.max_context = 256, .prefill_rows = prefill_rows});
   const SequenceId sequence = target.Open(256);
   PrefillTap tap;
-  EXPECT_TRUE(target.Prefill(
-      {.sequence = sequence, .tokens = tokens, .tap_rows = tap_rows, .tap_k = 4, .tap = &tap}));
+  EXPECT_TRUE(target.Prefill({.sequence = sequence, .tokens = tokens, .tap_rows = tap_rows, .tap_k = 4, .tap = &tap}));
   EXPECT_EQ(target.committed(sequence), std::ssize(tokens));
   return tap;
 }

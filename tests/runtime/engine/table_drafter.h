@@ -31,13 +31,10 @@ class TableDrafter final : public Drafter {
     int vocab = 5;
   };
 
-  explicit TableDrafter(const Options& options)
-      : options_(options), table_(options.vocab, options.seed, 0.1) {}
+  explicit TableDrafter(const Options& options) : options_(options), table_(options.vocab, options.seed, 0.1) {}
 
   std::string_view name() const override { return "table"; }
-  Taps Needs() const override {
-    return {.top_k = options_.top_k, .prefill_rows = options_.top_k > 0 ? 3 : 0};
-  }
+  Taps Needs() const override { return {.top_k = options_.top_k, .prefill_rows = options_.top_k > 0 ? 3 : 0}; }
 
   void Begin(const DraftContext& context) override {
     context_ = context;
@@ -56,8 +53,7 @@ class TableDrafter final : public Drafter {
 
   void Observe(const RoundView& round) override {
     CHECK(round.path.size() == round.emitted.size());
-    for (size_t i = 1; i < round.path.size(); ++i)
-      CHECK(round.tree->token(round.path[i]) == round.emitted[i - 1]);
+    for (size_t i = 1; i < round.path.size(); ++i) CHECK(round.tree->token(round.path[i]) == round.emitted[i - 1]);
     CHECK(std::ssize(round.top) == round.top_k * round.tree->size());
     observed_.insert(observed_.end(), round.emitted.begin(), round.emitted.end());
     ++rounds_;

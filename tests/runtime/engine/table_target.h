@@ -85,8 +85,7 @@ class TableTarget final : public Target {
     CHECK(tree.size() <= options_.max_rows, "{} rows", tree.size());
     CHECK(std::ssize(entry.tokens) + tree.size() <= entry.capacity, "{} rows do not fit", tree.size());
     CHECK(request.first_node == 0 || request.view != nullptr, "a resumed pass is a draft pass");
-    CHECK(request.first_node <= std::ssize(entry.round), "rows before {} were not computed",
-          request.first_node);
+    CHECK(request.first_node <= std::ssize(entry.round), "rows before {} were not computed", request.first_node);
     ++(request.view ? draft_passes_ : verify_passes_);
     entry.round.resize(request.first_node);
     logits_.clear();

@@ -99,14 +99,8 @@ const SamplingConfig kWarped = {.temperature = 0.8,
 INSTANTIATE_TEST_SUITE_P(
     Rules, WholeEngineLaw,
     testing::Values(
-        Case{.name = "RejectionChain",
-             .rule = "rejection",
-             .style = DraftStyle::kNoReplacement,
-             .shape = {1, 1, 1}},
-        Case{.name = "RejectionTree",
-             .rule = "rejection",
-             .style = DraftStyle::kNoReplacement,
-             .shape = {2, 2}},
+        Case{.name = "RejectionChain", .rule = "rejection", .style = DraftStyle::kNoReplacement, .shape = {1, 1, 1}},
+        Case{.name = "RejectionTree", .rule = "rejection", .style = DraftStyle::kNoReplacement, .shape = {2, 2}},
         Case{.name = "RejectionTreeWithReplacement",
              .rule = "rejection",
              .vocab = 4,
@@ -123,10 +117,7 @@ INSTANTIATE_TEST_SUITE_P(
              .style = DraftStyle::kNoReplacement,
              .shape = {2, 1, 1},
              .sampling = kWarped},
-        Case{.name = "CoupledDeterministicTree",
-             .rule = "coupled",
-             .style = DraftStyle::kBest,
-             .shape = {2, 2}},
+        Case{.name = "CoupledDeterministicTree", .rule = "coupled", .style = DraftStyle::kBest, .shape = {2, 2}},
         Case{.name = "CoupledDrafter", .rule = "coupled", .style = DraftStyle::kCoupled, .shape = {1, 1, 1}},
         Case{.name = "CoupledWarped",
              .rule = "coupled",
@@ -136,11 +127,8 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(WholeEngineLaw, NoticesNoiseThatIsUsedAgainInEveryRound) {
-  const Case stale{.name = "Stale",
-                   .rule = "rejection",
-                   .style = DraftStyle::kNoReplacement,
-                   .shape = {1},
-                   .stale_noise = true};
+  const Case stale{
+      .name = "Stale", .rule = "rejection", .style = DraftStyle::kNoReplacement, .shape = {1}, .stale_noise = true};
   EXPECT_GT(MeasureZ(stale, 1000000, kSequences / 4), 3 * kMostZ);
 }
 

@@ -19,8 +19,7 @@ constexpr KvGeometry kGeometry{
     .layers = 2, .kv_heads = 1, .head_dim = 8, .capacity = 40, .k_type = DType::kF32, .v_type = DType::kF32};
 
 /// Writes rows that all hold their number: k = id, v = -id.
-void Write(Backend& backend, KvStore& store, SequenceId sequence, int64_t slot,
-           const std::vector<float>& ids) {
+void Write(Backend& backend, KvStore& store, SequenceId sequence, int64_t slot, const std::vector<float>& ids) {
   std::vector<float> k, v;
   for (const float id : ids) k.insert(k.end(), 8, id), v.insert(v.end(), 8, -id);
   DeviceMatrix keys(backend, static_cast<int64_t>(ids.size()), 8, k),
@@ -29,8 +28,7 @@ void Write(Backend& backend, KvStore& store, SequenceId sequence, int64_t slot,
     backend.AppendKv(store.buffer(sequence), layer, slot, keys.view(), values.view());
 }
 
-std::vector<float> ReadIds(Backend& backend, KvStore& store, SequenceId sequence, int64_t slot,
-                           int64_t rows) {
+std::vector<float> ReadIds(Backend& backend, KvStore& store, SequenceId sequence, int64_t slot, int64_t rows) {
   std::vector<float> ids;
   if (rows == 0) return ids;
   for (int layer = 0; layer < 2; ++layer) {
@@ -257,8 +255,7 @@ TEST(KvStore, AFullCacheSaysHowFull) {
     FAIL() << "a round beyond the capacity began";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kCapacity);
-    EXPECT_STREQ(error.what(),
-                 "KV cache is full: 38 rows committed, 3 more wanted, capacity 40: use a larger -c");
+    EXPECT_STREQ(error.what(), "KV cache is full: 38 rows committed, 3 more wanted, capacity 40: use a larger -c");
   }
   f.store.BeginRound(f.sequence, 2).Commit(std::vector<NodeId>{0, 1});  // the failure left nothing open
   EXPECT_EQ(f.store.committed(f.sequence), 40);

@@ -88,8 +88,7 @@ TEST(FullPolicy, IsFull) {
 TEST(WindowPolicy, SeesTheSinkAndTheRecentRowsAndNothingElse) {
   Draws draws(3);
   for (int round = 0; round < 300; ++round) {
-    const int64_t sink = draws.Between(0, 20), recent = draws.Between(1, 40),
-                  committed = draws.Between(0, 100);
+    const int64_t sink = draws.Between(0, 20), recent = draws.Between(1, 40), committed = draws.Between(0, 100);
     WindowPolicy policy(sink, recent);
     const KvView& view = policy.View(committed);
     int64_t seen = 0;

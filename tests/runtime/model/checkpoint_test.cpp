@@ -23,9 +23,7 @@ std::string Config(const json& changes = json::object()) {
   return config.dump();
 }
 
-ModelConfig Parse(const json& changes = json::object()) {
-  return CheckpointModelConfig(Config(changes), true);
-}
+ModelConfig Parse(const json& changes = json::object()) { return CheckpointModelConfig(Config(changes), true); }
 std::string ParseError(const json& changes) {
   return ErrorText([&] { Parse(changes); });
 }
@@ -57,11 +55,9 @@ TEST(CheckpointConfig, RopeInBothSpellings) {
   const json old_yarn = {
       {"rope_theta", 5000.0},
       {"rope_scaling", {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}}}};
-  const json new_yarn = {{"rope_parameters",
-                          {{"rope_type", "yarn"},
-                           {"factor", 4.0},
-                           {"original_max_position_embeddings", 64},
-                           {"rope_theta", 5000.0}}}};
+  const json new_yarn = {
+      {"rope_parameters",
+       {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}, {"rope_theta", 5000.0}}}};
   for (const json& changes : {old_yarn, new_yarn}) {
     const ModelConfig config = Parse(changes);
     EXPECT_EQ(config.rope.scaling, RopeScaling::kYarn);
@@ -71,8 +67,7 @@ TEST(CheckpointConfig, RopeInBothSpellings) {
     EXPECT_EQ(config.context, 256);
   }
   EXPECT_EQ(Parse({{"rope_scaling", {{"rope_type", "default"}}}}).rope.scaling, RopeScaling::kNone);
-  EXPECT_EQ(Parse({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).rope.scaling,
-            RopeScaling::kLinear);
+  EXPECT_EQ(Parse({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).rope.scaling, RopeScaling::kLinear);
   const ModelConfig llama3 = Parse({{"rope_scaling",
                                      {{"rope_type", "llama3"},
                                       {"factor", 8.0},
@@ -98,32 +93,27 @@ TEST(CheckpointConfig, YarnMagnitude) {
 }
 
 TEST(CheckpointConfig, RefusesOtherRope) {
-  EXPECT_EQ(
-      ParseError({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}),
-      "config.json: rope_scaling: type dynamic is not supported; supported: default, linear, yarn, llama3");
-  EXPECT_EQ(ParseError({{"rope_scaling", {{"rope_type", "linear"}}}}),
-            "config.json: rope_scaling: factor is missing");
-  EXPECT_EQ(
-      ParseError({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}),
-      "config.json: rope_parameters differs per layer type (full_attention); supported: one for all layers");
+  EXPECT_EQ(ParseError({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 2}}}}),
+            "config.json: rope_scaling: type dynamic is not supported; supported: default, linear, yarn, llama3");
+  EXPECT_EQ(ParseError({{"rope_scaling", {{"rope_type", "linear"}}}}), "config.json: rope_scaling: factor is missing");
+  EXPECT_EQ(ParseError({{"rope_parameters", {{"full_attention", {{"rope_type", "default"}}}}}}),
+            "config.json: rope_parameters differs per layer type (full_attention); supported: one for all layers");
 }
 
 TEST(CheckpointConfig, SlidingWindows) {
   EXPECT_EQ(Parse({{"sliding_window", 64}}).sliding_window, 0);  // llama has none
   EXPECT_EQ(Parse({{"architectures", {"MistralForCausalLM"}}, {"sliding_window", 64}}).sliding_window, 64);
-  json qwen = {
-      {"architectures", {"Qwen2ForCausalLM"}}, {"sliding_window", 64}, {"use_sliding_window", false}};
+  json qwen = {{"architectures", {"Qwen2ForCausalLM"}}, {"sliding_window", 64}, {"use_sliding_window", false}};
   EXPECT_EQ(Parse(qwen).sliding_window, 0);
   qwen["use_sliding_window"] = true;
   EXPECT_EQ(Parse(qwen).sliding_window, 64);
-  EXPECT_EQ(ParseError({{"architectures", {"Qwen3ForCausalLM"}},
-                        {"layer_types", {"full_attention", "linear_attention"}}}),
-            "config.json: layer type \"linear_attention\" is not supported; supported: full_attention");
+  EXPECT_EQ(
+      ParseError({{"architectures", {"Qwen3ForCausalLM"}}, {"layer_types", {"full_attention", "linear_attention"}}}),
+      "config.json: layer type \"linear_attention\" is not supported; supported: full_attention");
 }
 
 TEST(CheckpointConfig, RefusesWhatItDoesNotCompute) {
-  EXPECT_EQ(ParseError({{"hidden_act", "gelu"}}),
-            "config.json: activation gelu is not supported; supported: silu");
+  EXPECT_EQ(ParseError({{"hidden_act", "gelu"}}), "config.json: activation gelu is not supported; supported: silu");
   EXPECT_EQ(ParseError({{"attention_bias", true}}),
             "config.json: attention_bias is true, which is not supported for LlamaForCausalLM");
   EXPECT_EQ(ParseError({{"mlp_bias", true}}),
@@ -138,16 +128,12 @@ TEST(CheckpointConfigHostile, TypesRangesAndNesting) {
   EXPECT_EQ(ParseError({{"hidden_size", -64}}),
             "config.json: hidden_size is -64, expected an integer from 0 to 2^31 - 1");
   EXPECT_EQ(ParseError({{"num_hidden_layers", nullptr}}), "config.json: num_hidden_layers is missing");
-  EXPECT_EQ(ParseError({{"num_attention_heads", 0}}),
-            "model config: number of heads is 0, expected 1 to 4096");
-  EXPECT_EQ(ParseError({{"rms_norm_eps", 1e300}}),
-            "config.json: rms_norm_eps is 1e+300, expected a number below 1e30");
-  EXPECT_EQ(ParseError({{"tie_word_embeddings", 1}}),
-            "config.json: tie_word_embeddings is 1, expected true or false");
+  EXPECT_EQ(ParseError({{"num_attention_heads", 0}}), "model config: number of heads is 0, expected 1 to 4096");
+  EXPECT_EQ(ParseError({{"rms_norm_eps", 1e300}}), "config.json: rms_norm_eps is 1e+300, expected a number below 1e30");
+  EXPECT_EQ(ParseError({{"tie_word_embeddings", 1}}), "config.json: tie_word_embeddings is 1, expected true or false");
   EXPECT_EQ(ErrorText([] { CheckpointModelConfig("[]", true); }), "config.json is array, expected an object");
-  EXPECT_EQ(
-      ErrorText([] { CheckpointModelConfig(fmt::format("{{\"a\":{}", std::string(200000, '[')), true); }),
-      "config.json is nested deeper than 64 levels");
+  EXPECT_EQ(ErrorText([] { CheckpointModelConfig(fmt::format("{{\"a\":{}", std::string(200000, '[')), true); }),
+            "config.json is nested deeper than 64 levels");
 }
 
 TEST(CanonicalTensorName, MapsTheFamiliesNames) {
@@ -160,8 +146,7 @@ TEST(CanonicalTensorName, MapsTheFamiliesNames) {
   EXPECT_EQ(CanonicalTensorName("model.layers.0.post_attention_layernorm.weight"), "blk.0.ffn_norm.weight");
   EXPECT_EQ(CanonicalTensorName("model.layers.0.self_attn.rotary_emb.inv_freq"), "");
   EXPECT_EQ(CanonicalTensorName("model.layers.x.mlp.up_proj.weight"), "model.layers.x.mlp.up_proj.weight");
-  EXPECT_EQ(CanonicalTensorName("model.layers.0.mlp.experts.0.weight"),
-            "model.layers.0.mlp.experts.0.weight");
+  EXPECT_EQ(CanonicalTensorName("model.layers.0.mlp.experts.0.weight"), "model.layers.0.mlp.experts.0.weight");
 }
 
 TEST(EndOfGeneration, OneIdOrAList) {
@@ -221,15 +206,12 @@ TEST(Checkpoint, MissingFiles) {
             folder.path() + " has no config.json: expected a .gguf file or a Hugging Face model folder");
   folder.Write("config.json", kTinyConfigJson);
   const ModelFile file = ModelFile::Open(folder.path());  // inspect shows a folder without weights
-  EXPECT_EQ(ErrorText([&] { file.RequireDecoder(); }),
-            "the model has 2 layers but only 0 tensors: incomplete file");
-  EXPECT_EQ(ErrorText([&] { file.vocabulary(); }),
-            folder.path() + " has neither tokenizer.json nor tokenizer.model");
+  EXPECT_EQ(ErrorText([&] { file.RequireDecoder(); }), "the model has 2 layers but only 0 tensors: incomplete file");
+  EXPECT_EQ(ErrorText([&] { file.vocabulary(); }), folder.path() + " has neither tokenizer.json nor tokenizer.model");
 }
 
 TEST(Checkpoint, TinyGoldenCheckpointsInBothSpellings) {
-  for (const char* name :
-       {"llama", "llama_linear", "llama_llama3", "llama_yarn", "mistral", "qwen2", "qwen3"}) {
+  for (const char* name : {"llama", "llama_linear", "llama_llama3", "llama_yarn", "mistral", "qwen2", "qwen3"}) {
     const std::string folder = std::string(LONGSHOT_SOURCE_DIR "/tests/golden/tiny/") + name;
     const ModelFile file = ModelFile::Open(folder);
     file.RequireDecoder();

@@ -40,14 +40,13 @@ class DamagedWeights : public testing::Test {
 TEST_F(DamagedWeights, ValuesThatAreNotFiniteNameTheirTensor) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-  for (const char* tensor :
-       {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.1.attn_k.weight",
-        "blk.0.attn_output.weight", "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}) {
+  for (const char* tensor : {"token_embd.weight", "output_norm.weight", "blk.0.attn_norm.weight", "blk.1.attn_k.weight",
+                             "blk.0.attn_output.weight", "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}) {
     for (const float value : {kNan, kInfinity, -kInfinity}) {
       GgufWriter writer = TinyGguf("llama");
       Spoil(writer, tensor, 63, value);
-      EXPECT_EQ(LoadError(writer), std::string("tensor ") + tensor +
-                                       " holds a value that is not finite in row 0: the file is damaged");
+      EXPECT_EQ(LoadError(writer),
+                std::string("tensor ") + tensor + " holds a value that is not finite in row 0: the file is damaged");
     }
   }
 }
@@ -68,16 +67,12 @@ TEST_F(DamagedWeights, HalfPrecisionToo) {
 }
 
 TEST_F(DamagedWeights, HeadsBeyondWhatAttentionTakes) {
-  EXPECT_EQ(
-      LoadError(
-          TinyGguf("llama", 0, {.layers = 1, .heads = 2, .kv_heads = 1, .head_dim = 1024, .embed = 2048})),
-      "model config: heads of 1024 dimensions, 2 to a KV head; this build runs up to 512 dimensions and 64 "
-      "heads");
-  EXPECT_EQ(
-      LoadError(
-          TinyGguf("llama", 0, {.layers = 1, .heads = 128, .kv_heads = 1, .head_dim = 2, .embed = 256})),
-      "model config: heads of 2 dimensions, 128 to a KV head; this build runs up to 512 dimensions and 64 "
-      "heads");
+  EXPECT_EQ(LoadError(TinyGguf("llama", 0, {.layers = 1, .heads = 2, .kv_heads = 1, .head_dim = 1024, .embed = 2048})),
+            "model config: heads of 1024 dimensions, 2 to a KV head; this build runs up to 512 dimensions and 64 "
+            "heads");
+  EXPECT_EQ(LoadError(TinyGguf("llama", 0, {.layers = 1, .heads = 128, .kv_heads = 1, .head_dim = 2, .embed = 256})),
+            "model config: heads of 2 dimensions, 128 to a KV head; this build runs up to 512 dimensions and 64 "
+            "heads");
 }
 
 }  // namespace

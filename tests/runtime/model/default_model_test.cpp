@@ -1,6 +1,6 @@
 // labels: real
-// The default model against transformers in f32 on the same dequantised weights: 771 positions of a real text, to beyond
-// position 6000 (tests/golden). Skips, with the command that mends it, where the model has not been fetched.
+// The default model against transformers in f32 on the same dequantised weights: 771 positions of a real text, to
+// beyond position 6000 (tests/golden). Skips, with the command that mends it, where the model has not been fetched.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -206,12 +206,12 @@ TEST_F(DefaultModel, DecodePathHasTheBitsOfWidePasses) {
 
 TEST_F(DefaultModel, F32PathAgreesWithTransformers) {
   ForEachNumericPath([](const CpuOptions& path) {
-    if (path.weights != WeightType::kF32 || path.isa == CpuIsa::kAvx512) return;  // avx2, and the best this machine has
+    if (path.weights != WeightType::kF32 || path.isa != DetectCpu().BestIsa()) return;
     CpuOptions options = path;
     options.threads = 2;
     const Agreement got = Compare(options, DType::kF32, 64);
-    fmt::print("f32: KL {:.2e}, argmax differs at {} of {}, {} near ties apart, perplexity {:.5f} against {:.5f}\n", got.kl,
-               got.argmax_differs, got.rows, got.near_ties, std::exp(got.nll), std::exp(GoldenNll()));
+    fmt::print("f32: KL {:.2e}, argmax differs at {} of {}, {} near ties apart, perplexity {:.5f} against {:.5f}\n",
+               got.kl, got.argmax_differs, got.rows, got.near_ties, std::exp(got.nll), std::exp(GoldenNll()));
     EXPECT_GE(got.rows, 512);
     EXPECT_EQ(0, got.argmax_differs);
     EXPECT_LE(got.near_ties, 3);

@@ -58,8 +58,8 @@ TEST(Dequantize, EveryHalf) {
       EXPECT_EQ(std::isnan(value), mantissa != 0) << bits;
       EXPECT_EQ(std::isinf(value), mantissa == 0) << bits;
     } else {
-      const double magnitude = exponent == 0 ? std::ldexp(mantissa, -24)
-                                             : std::ldexp(1024 + mantissa, static_cast<int>(exponent) - 25);
+      const double magnitude =
+          exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, static_cast<int>(exponent) - 25);
       EXPECT_EQ(std::fabs(value), magnitude) << bits;
     }
   }

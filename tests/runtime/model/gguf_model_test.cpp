@@ -93,8 +93,7 @@ TEST(GgufModelConfig, RopeScaling) {
   EXPECT_NEAR(yarn.rope.Magnitude(), 0.5 * (0.1 * std::log(2.0) + 1), 1e-7);
   writer.Remove("qwen2.rope.scaling.type");
   writer.String("qwen2.rope.scaling.type", "longrope");
-  EXPECT_EQ(ConfigError(writer),
-            "rope scaling longrope is not supported; supported: none, linear, yarn, llama3");
+  EXPECT_EQ(ConfigError(writer), "rope scaling longrope is not supported; supported: none, linear, yarn, llama3");
 }
 
 TEST(GgufModelConfig, FrequencyDivisors) {
@@ -109,8 +108,7 @@ TEST(GgufModelConfig, FrequencyDivisors) {
   divisors.dims = {4};
   EXPECT_EQ(ConfigError(writer), "model config: number of rope frequency divisors is 4, expected 8 to 8");
   divisors.type = 1;
-  EXPECT_EQ(ConfigError(writer),
-            "tensor rope_freqs.weight has type 1 and shape [4], expected f32 and [rope dims / 2]");
+  EXPECT_EQ(ConfigError(writer), "tensor rope_freqs.weight has type 1 and shape [4], expected f32 and [rope dims / 2]");
 }
 
 TEST(GgufModelConfig, RefusesWhatItDoesNotCompute) {
@@ -138,14 +136,10 @@ TEST(GgufModelConfig, RefusesHostileValues) {
     return ConfigError(writer);
   };
   EXPECT_EQ(with("llama.attention.head_count", 0), "model config: number of heads is 0, expected 1 to 4096");
-  EXPECT_EQ(with("llama.attention.head_count_kv", 0),
-            "model config: number of KV heads is 0, expected 1 to 4");
-  EXPECT_EQ(with("llama.attention.head_count_kv", 3),
-            "model config: heads modulo KV heads is 1, expected 0 to 0");
-  EXPECT_EQ(with("llama.block_count", 1 << 30),
-            "model config: number of layers is 1073741824, expected 1 to 4096");
-  EXPECT_EQ(with("llama.vocab_size", 0xFFFFFFFF),
-            "metadata llama.vocab_size is 4294967295, expected 0 to 2147483647");
+  EXPECT_EQ(with("llama.attention.head_count_kv", 0), "model config: number of KV heads is 0, expected 1 to 4");
+  EXPECT_EQ(with("llama.attention.head_count_kv", 3), "model config: heads modulo KV heads is 1, expected 0 to 0");
+  EXPECT_EQ(with("llama.block_count", 1 << 30), "model config: number of layers is 1073741824, expected 1 to 4096");
+  EXPECT_EQ(with("llama.vocab_size", 0xFFFFFFFF), "metadata llama.vocab_size is 4294967295, expected 0 to 2147483647");
   GgufWriter writer = TinyGguf("llama");
   writer.Remove("llama.block_count");
   EXPECT_EQ(ConfigError(writer), "metadata llama.block_count is missing: not a complete model");
@@ -200,9 +194,8 @@ TEST(GgufVocabulary, OtherFamiliesAreNamed) {
   GgufWriter writer;
   EXPECT_EQ(VocabularyError(writer), "metadata tokenizer.ggml.model is missing: the file has no tokenizer");
   writer.String("tokenizer.ggml.model", "bert");
-  EXPECT_EQ(
-      VocabularyError(writer),
-      "tokenizer family bert is not supported; supported: gpt2 (byte-level BPE), llama (sentencepiece)");
+  EXPECT_EQ(VocabularyError(writer),
+            "tokenizer family bert is not supported; supported: gpt2 (byte-level BPE), llama (sentencepiece)");
 }
 
 // Class: tokenizer and vocabulary sizes that disagree.
@@ -216,25 +209,22 @@ TEST(GgufVocabularyHostile, ListsOfUnequalLength) {
   writer.Remove("tokenizer.ggml.scores");
   EXPECT_EQ(VocabularyError(writer), "metadata tokenizer.ggml.scores is missing: sentencepiece needs it");
   writer.Array<float>("tokenizer.ggml.scores", GgufType::kF32, {1, 2, 3, 4, 5, 6, 7});
-  EXPECT_EQ(VocabularyError(writer),
-            "metadata tokenizer.ggml.scores has 7 entries, but tokenizer.ggml.tokens has 6");
+  EXPECT_EQ(VocabularyError(writer), "metadata tokenizer.ggml.scores has 7 entries, but tokenizer.ggml.tokens has 6");
 }
 
 TEST(GgufVocabularyHostile, ScoresOfAnotherType) {
   GgufWriter writer = SentencePiece();
   writer.Remove("tokenizer.ggml.scores");
   writer.Array<uint8_t>("tokenizer.ggml.scores", GgufType::kU8, {1, 2, 3, 4, 5, 6});
-  EXPECT_EQ(
-      VocabularyError(writer),
-      "metadata tokenizer.ggml.scores has type array of u8, expected array of f32: damaged or hostile file");
+  EXPECT_EQ(VocabularyError(writer),
+            "metadata tokenizer.ggml.scores has type array of u8, expected array of f32: damaged or hostile file");
 }
 
 TEST(GgufVocabularyHostile, IdsKindsAndMergesOutOfRange) {
   GgufWriter writer = Bpe();
   writer.Remove("tokenizer.ggml.eos_token_id");
   writer.U32("tokenizer.ggml.eos_token_id", 6);
-  EXPECT_EQ(VocabularyError(writer),
-            "metadata tokenizer.ggml.eos_token_id is 6, but the vocabulary has 6 tokens");
+  EXPECT_EQ(VocabularyError(writer), "metadata tokenizer.ggml.eos_token_id is 6, but the vocabulary has 6 tokens");
   writer = Bpe();
   writer.U32("tokenizer.ggml.unknown_token_id", 0xFFFFFFFF);  // "none" in published files
   EXPECT_EQ(VocabularyOf(writer).unknown, kNoToken);
@@ -246,16 +236,14 @@ TEST(GgufVocabularyHostile, IdsKindsAndMergesOutOfRange) {
     writer = Bpe();
     writer.Remove("tokenizer.ggml.merges");
     writer.Strings("tokenizer.ggml.merges", {merge});
-    EXPECT_EQ(VocabularyError(writer),
-              fmt::format("metadata tokenizer.ggml.merges has \"{}\", expected two pieces and "
-                          "a space between them",
-                          merge));
+    EXPECT_EQ(VocabularyError(writer), fmt::format("metadata tokenizer.ggml.merges has \"{}\", expected two pieces and "
+                                                   "a space between them",
+                                                   merge));
   }
   writer = Bpe();
   writer.Remove("tokenizer.ggml.tokens");
   writer.Strings("tokenizer.ggml.tokens", {});
-  EXPECT_EQ(VocabularyError(writer),
-            "metadata tokenizer.ggml.tokens is missing or empty: the file has no vocabulary");
+  EXPECT_EQ(VocabularyError(writer), "metadata tokenizer.ggml.tokens is missing or empty: the file has no vocabulary");
 }
 
 // Class: chat template execution. A template is text: whatever it holds, it is only carried.

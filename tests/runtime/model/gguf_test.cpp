@@ -132,15 +132,13 @@ TEST(Gguf, SplitFilesNameTheCure) {
 TEST(GgufHostile, CountsPastTheEnd) {
   GgufWriter writer;
   writer.claimed_entries = 5;
-  EXPECT_EQ(ErrorOf(writer),
-            "metadata key at byte 24 needs 8 bytes, but the file has 0 left: truncated or damaged");
+  EXPECT_EQ(ErrorOf(writer), "metadata key at byte 24 needs 8 bytes, but the file has 0 left: truncated or damaged");
   writer.claimed_entries = uint64_t{1} << 60;
   EXPECT_EQ(ErrorOf(writer),
             "1152921504606846976 metadata entries, more than the limit of 65536: damaged or hostile file");
   writer.claimed_entries = 0;
   writer.claimed_tensors = ~uint64_t{0};
-  EXPECT_EQ(ErrorOf(writer),
-            "tensor name at byte 24 needs 8 bytes, but the file has 0 left: truncated or damaged");
+  EXPECT_EQ(ErrorOf(writer), "tensor name at byte 24 needs 8 bytes, but the file has 0 left: truncated or damaged");
 }
 
 TEST(GgufHostile, LengthsPastTheEnd) {
@@ -150,10 +148,9 @@ TEST(GgufHostile, LengthsPastTheEnd) {
             "metadata string at byte 45 needs 1000 bytes, but the file has 0 left: truncated or damaged");
   writer.entries.clear();
   writer.Raw("s", GgufType::kString, GgufWriter::Bytes<uint64_t>(~uint64_t{0}));
-  EXPECT_EQ(
-      ErrorOf(writer),
-      "metadata string at byte 37 is 18446744073709551615, more than the limit of 1073741824: damaged or "
-      "hostile file");
+  EXPECT_EQ(ErrorOf(writer),
+            "metadata string at byte 37 is 18446744073709551615, more than the limit of 1073741824: damaged or "
+            "hostile file");
   writer.entries.clear();
   writer.RawArray("a", GgufType::kU64, uint64_t{1} << 61, "12345678");
   EXPECT_EQ(ErrorOf(writer),
@@ -162,8 +159,7 @@ TEST(GgufHostile, LengthsPastTheEnd) {
             "or hostile file");
   writer.entries.clear();
   writer.RawArray("a", GgufType::kString, 1000000, "");
-  EXPECT_EQ(ErrorOf(writer),
-            "metadata string at byte 49 needs 8 bytes, but the file has 0 left: truncated or damaged");
+  EXPECT_EQ(ErrorOf(writer), "metadata string at byte 49 needs 8 bytes, but the file has 0 left: truncated or damaged");
 }
 
 TEST(GgufHostile, NestedArraysAndUnknownTypes) {
@@ -222,8 +218,7 @@ TEST(GgufHostile, Alignment) {
   EXPECT_EQ(ErrorOf(writer), "metadata general.alignment has type u64, expected u32");
   writer.entries.clear();
   writer.U32("general.alignment", 0x80000000u);
-  EXPECT_EQ(ErrorOf(writer),
-            "tensor t needs 32 bytes at offset 0, but the data section has 0: truncated file");
+  EXPECT_EQ(ErrorOf(writer), "tensor t needs 32 bytes at offset 0, but the data section has 0: truncated file");
   writer.entries.clear();
   writer.U32("general.alignment", 1);
   writer.alignment = 1;
@@ -264,16 +259,13 @@ TEST(GgufHostile, SizeOverflow) {
 TEST(GgufHostile, DataOutsideTheFile) {
   GgufWriter writer = OneTensor();
   writer.tensors[0].dims = {4, 1000};
-  EXPECT_EQ(ErrorOf(writer),
-            "tensor t needs 16000 bytes at offset 0, but the data section has 32: truncated file");
+  EXPECT_EQ(ErrorOf(writer), "tensor t needs 16000 bytes at offset 0, but the data section has 32: truncated file");
   writer = OneTensor();
   writer.tensors[0].offset = 64;
-  EXPECT_EQ(ErrorOf(writer),
-            "tensor t needs 32 bytes at offset 64, but the data section has 32: truncated file");
+  EXPECT_EQ(ErrorOf(writer), "tensor t needs 32 bytes at offset 64, but the data section has 32: truncated file");
   writer.tensors[0].offset = ~uint64_t{0} - 31;
-  EXPECT_EQ(
-      ErrorOf(writer),
-      "tensor t needs 32 bytes at offset 18446744073709551584, but the data section has 32: truncated file");
+  EXPECT_EQ(ErrorOf(writer),
+            "tensor t needs 32 bytes at offset 18446744073709551584, but the data section has 32: truncated file");
   writer.tensors[0].offset = 4;
   EXPECT_EQ(ErrorOf(writer), "tensor t starts at offset 4, expected a multiple of the alignment 32");
 }

@@ -70,8 +70,7 @@ class GgufWriter {
     const DTypeInfo info = Info(*DTypeFromGgml(type));
     uint64_t elements = 1;
     for (const uint64_t dim : shape) elements *= dim;
-    std::string data(
-        elements / static_cast<uint64_t>(info.block_size) * static_cast<uint64_t>(info.block_bytes), '\0');
+    std::string data(elements / static_cast<uint64_t>(info.block_size) * static_cast<uint64_t>(info.block_bytes), '\0');
     for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i % 4 == 3 ? 60 : i * 7 % 251);
     tensors.push_back({std::move(name), type, {shape.rbegin(), shape.rend()}, std::move(data), {}, {}});
     return tensors.back();
@@ -100,9 +99,7 @@ class GgufWriter {
   }
 
  private:
-  void Pad(std::string& bytes) const {
-    bytes.resize((bytes.size() + alignment - 1) / alignment * alignment, '\0');
-  }
+  void Pad(std::string& bytes) const { bytes.resize((bytes.size() + alignment - 1) / alignment * alignment, '\0'); }
 };
 
 /// Shape of a decoder for tests.

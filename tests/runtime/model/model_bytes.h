@@ -13,8 +13,7 @@ namespace longshot {
 /// The content of a file in a heap block of exactly its size, so that sanitizers see a read one byte past it.
 class ExactBytes {
  public:
-  explicit ExactBytes(const std::string& content)
-      : bytes_(new std::byte[content.size()]), size_(content.size()) {
+  explicit ExactBytes(const std::string& content) : bytes_(new std::byte[content.size()]), size_(content.size()) {
     if (size_ > 0) std::memcpy(bytes_.get(), content.data(), size_);
   }
   std::span<const std::byte> span() const { return {bytes_.get(), size_}; }

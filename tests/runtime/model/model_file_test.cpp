@@ -52,8 +52,7 @@ TEST_F(ModelFileTest, OpensDecodersOfEveryArchitecture) {
     EXPECT_EQ(file.format(), "GGUF v3");
     EXPECT_EQ(file.path(), path());
     EXPECT_EQ(file.Sha256(), Sha256Hex(TinyGguf(architecture).Build()));
-    EXPECT_EQ(file.metadata()[0],
-              (std::pair<std::string, std::string>{"general.architecture", architecture}));
+    EXPECT_EQ(file.metadata()[0], (std::pair<std::string, std::string>{"general.architecture", architecture}));
     EXPECT_EQ(file.Find("blk.0.attn_q.weight")->interleaved_rope_rows, std::string(architecture) == "llama");
     EXPECT_FALSE(file.Find("blk.0.attn_v.weight")->interleaved_rope_rows);
     EXPECT_EQ(file.Find("absent"), nullptr);
@@ -92,10 +91,9 @@ TEST_F(ModelFileTest, RowsFoldAllButTheLastDimension) {
 TEST_F(ModelFileTest, DecoderTensorsAreExactlyTheExpectedOnes) {
   GgufWriter writer = TinyGguf("llama");
   writer.AddTensor("blk.0.attn_q.bias", 0, {64});
-  EXPECT_EQ(
-      DecoderError(writer),
-      "tensor blk.0.attn_q.bias is not part of a llama decoder as supported: leaving it out would change the "
-      "model");
+  EXPECT_EQ(DecoderError(writer),
+            "tensor blk.0.attn_q.bias is not part of a llama decoder as supported: leaving it out would change the "
+            "model");
   writer = TinyGguf("qwen2");
   std::erase_if(writer.tensors, [](const auto& tensor) { return tensor.name == "blk.1.attn_k.bias"; });
   EXPECT_EQ(DecoderError(writer), "tensor blk.1.attn_k.bias is missing (1 in all): incomplete file");

@@ -35,9 +35,7 @@ RopeConfig Case(const std::string& name) {
   rope.dims = 64;
   rope.factor = 4;
   rope.original_context = 2048;
-  rope.scaling = name == "linear"   ? RopeScaling::kLinear
-                 : name == "llama3" ? RopeScaling::kLlama3
-                                    : RopeScaling::kYarn;
+  rope.scaling = name == "linear" ? RopeScaling::kLinear : name == "llama3" ? RopeScaling::kLlama3 : RopeScaling::kYarn;
   if (name == "llama3") {
     rope.factor = 8;
     rope.original_context = 8192;

@@ -53,9 +53,8 @@ TEST(Safetensors, TruncationAnywhereIsAnError) {
     EXPECT_NE(ErrorOf(file.substr(0, length)), "no error") << length;
   }
   EXPECT_EQ(ErrorOf(file), "no error");
-  EXPECT_EQ(
-      ErrorOf("1234"),
-      "safetensors header length at byte 0 needs 8 bytes, but the file has 4 left: truncated or damaged");
+  EXPECT_EQ(ErrorOf("1234"),
+            "safetensors header length at byte 0 needs 8 bytes, but the file has 4 left: truncated or damaged");
 }
 
 TEST(SafetensorsHostile, HeaderLength) {
@@ -114,16 +113,14 @@ TEST(SafetensorsHostile, DuplicatesAndUnknownFields) {
             "safetensors tensor t has twice the field dtype");
   EXPECT_EQ(HeaderError(R"("dtype":"F32","shape":[4],"data_offsets":[0,16],"extra":1)"),
             "safetensors tensor t has an unknown field extra");
-  EXPECT_EQ(HeaderError(R"("dtype":"F32","shape":[4])"),
-            "safetensors tensor t lacks dtype, shape or data_offsets");
+  EXPECT_EQ(HeaderError(R"("dtype":"F32","shape":[4])"), "safetensors tensor t lacks dtype, shape or data_offsets");
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(R"({"__metadata__":{"a":"1","a":"2"}})", "")),
             "safetensors header has __metadata__.a twice: damaged or hostile file");
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(R"({"__metadata__":{"a":{}}})", "")),
             "safetensors header has an object where it does not belong, in entry __metadata__");
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build(R"({"t":[]})", "")),
             "safetensors header has an array where it does not belong, in entry t");
-  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("{\"t\":nul}", "")),
-            "safetensors header is not valid JSON at byte 9");
+  EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("{\"t\":nul}", "")), "safetensors header is not valid JSON at byte 9");
   EXPECT_EQ(ErrorOf(SafetensorsWriter::Build("{} {}", "")), "safetensors header is not valid JSON at byte 4");
 }
 
@@ -134,18 +131,17 @@ TEST(SafetensorsHostile, DeepNesting) {
 }
 
 TEST(ShardIndex, ReadsTheMap) {
-  const auto shards = ParseShardIndex(
-      R"({"metadata":{},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}})", "index");
+  const auto shards =
+      ParseShardIndex(R"({"metadata":{},"weight_map":{"a":"m-1.safetensors","b":"m-2.safetensors"}})", "index");
   EXPECT_EQ(shards.at("a"), "m-1.safetensors");
   EXPECT_EQ(shards.size(), 2u);
-  EXPECT_EQ(ErrorText([] { ParseShardIndex("{}", "index"); }),
-            "index: weight_map is missing or not an object");
+  EXPECT_EQ(ErrorText([] { ParseShardIndex("{}", "index"); }), "index: weight_map is missing or not an object");
 }
 
 // Class: path traversal of a sharded index.
 TEST(ShardIndexHostile, NamesThatLeaveTheFolder) {
-  for (const char* name : {"../m.safetensors", "/m.safetensors", "a/m.safetensors", "..\\\\m.safetensors",
-                           "m.bin", ".safetensors", "c:m.safetensors", "m\\u0000.safetensors", ""}) {
+  for (const char* name : {"../m.safetensors", "/m.safetensors", "a/m.safetensors", "..\\\\m.safetensors", "m.bin",
+                           ".safetensors", "c:m.safetensors", "m\\u0000.safetensors", ""}) {
     const std::string error =
         ErrorText([&] { ParseShardIndex(fmt::format(R"({{"weight_map":{{"a":"{}"}}}})", name), "index"); });
     EXPECT_TRUE(error.starts_with("index: shard ") &&

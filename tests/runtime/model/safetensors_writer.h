@@ -33,8 +33,8 @@ class SafetensorsWriter {
     uint64_t begin = 0;
     for (const Tensor& tensor : tensors) {
       const uint64_t end = begin + tensor.data.size();
-      json += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.name,
-                          tensor.dtype, fmt::join(tensor.shape, ","), begin, end);
+      json += fmt::format(R"(,"{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{},{}]}})", tensor.name, tensor.dtype,
+                          fmt::join(tensor.shape, ","), begin, end);
       begin = end;
     }
     return json + "}";

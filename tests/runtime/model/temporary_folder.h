@@ -22,9 +22,7 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const {
-    return (std::filesystem::path(path_) / name).string();
-  }
+  std::string operator/(const std::string& name) const { return (std::filesystem::path(path_) / name).string(); }
   void Write(const std::string& name, const std::string& content) const {
     std::ofstream(*this / name, std::ios::binary) << content;
   }

@@ -23,8 +23,7 @@ MatrixView ForwardAll(const Model& model, std::span<const Token> ids, KvStore& s
   std::vector<int32_t> parent(ids.size()), depth(ids.size());
   std::iota(parent.begin(), parent.end(), -1);
   std::iota(depth.begin(), depth.end(), 0);
-  return model.Forward(
-      {.tokens = ids, .topology = {0, parent, depth, true}, .kv = &store.buffer(sequence)}, scratch);
+  return model.Forward({.tokens = ids, .topology = {0, parent, depth, true}, .kv = &store.buffer(sequence)}, scratch);
 }
 
 TEST_P(TinyCheckpoint, LogitsAgreeWithTransformers) {
@@ -45,9 +44,8 @@ TEST_P(TinyCheckpoint, LogitsAgreeWithTransformers) {
     for (size_t i = 0; i < positions.size(); ++i) {
       const auto expected = golden["logits"][i].get<std::vector<float>>();
       ASSERT_EQ(static_cast<int64_t>(expected.size()), logits.cols);
-      const float scale = std::abs(*std::max_element(expected.begin(), expected.end(), [](float a, float b) {
-        return std::abs(a) < std::abs(b);
-      }));
+      const float scale = std::abs(*std::max_element(expected.begin(), expected.end(),
+                                                     [](float a, float b) { return std::abs(a) < std::abs(b); }));
       for (int64_t v = 0; v < logits.cols; ++v) {
         // Both sides accumulate in f32 (the reference in f64): a few hundred roundings of the largest term.
         EXPECT_NEAR(logits.data[positions[i] * logits.stride + v], expected[v], 2e-5f * scale)

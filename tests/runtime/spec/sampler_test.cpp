@@ -118,13 +118,12 @@ TEST(Sampler, TheSplitOfTheHistoryDoesNotMatter) {
   config.frequency_penalty = 0.2;
   config.repeat_last_n = 4;
   std::vector<float> logits(300);
-  for (int i = 0; i < 300; ++i)
-    logits[i] = static_cast<float>(6 * Uniform({.node = i, .purpose = DrawPurpose::kTest}));
+  for (int i = 0; i < 300; ++i) logits[i] = static_cast<float>(6 * Uniform({.node = i, .purpose = DrawPurpose::kTest}));
   const std::vector<Token> history = {7, 3, 7, 250, 11, 3};
   const Distribution whole = Process(config, logits, history);
   for (size_t cut = 0; cut <= history.size(); ++cut) {
-    const Distribution split = Process(config, logits, {history.begin(), history.begin() + cut},
-                                       {history.begin() + cut, history.end()});
+    const Distribution split =
+        Process(config, logits, {history.begin(), history.begin() + cut}, {history.begin() + cut, history.end()});
     EXPECT_EQ(split.ids, whole.ids);
     EXPECT_EQ(split.probabilities, whole.probabilities);
   }
@@ -132,8 +131,7 @@ TEST(Sampler, TheSplitOfTheHistoryDoesNotMatter) {
 
 TEST(Sampler, TopKOfABigRowAgreesWithTheWholeSort) {
   std::vector<float> logits(49152);
-  for (int i = 0; i < 49152; ++i)
-    logits[i] = static_cast<float>(Uniform({.node = i, .purpose = DrawPurpose::kTest}));
+  for (int i = 0; i < 49152; ++i) logits[i] = static_cast<float>(Uniform({.node = i, .purpose = DrawPurpose::kTest}));
   SamplingConfig config = kPlain;
   config.top_k = 40;
   const Distribution few = Process(config, logits), all = Process(kPlain, logits);

@@ -41,8 +41,7 @@ TEST(TokenTree, RandomTreesKeepTheirProperties) {
       }
       ASSERT_LT(tree.parent(node), node);
       EXPECT_EQ(tree.depth(node), tree.depth(tree.parent(node)) + 1);
-      EXPECT_EQ(tree.FindChild(tree.parent(node), tree.token(node)), node)
-          << "deterministic siblings are distinct";
+      EXPECT_EQ(tree.FindChild(tree.parent(node), tree.token(node)), node) << "deterministic siblings are distinct";
       chain = chain && tree.parent(node) == node - 1;
     }
     EXPECT_EQ(tree.max_depth(), deepest);
@@ -77,8 +76,7 @@ TEST(TokenTree, OnlyDeterministicDuplicatesAreMerged) {
   EXPECT_NE(tree.Add(0, 5, ProposalKind::kSampledReplacement), drawn);
   EXPECT_EQ(tree.size(), 4);
   EXPECT_EQ(tree.FindChild(0, 5), first);
-  EXPECT_DEATH(tree.Add(0, 5, ProposalKind::kSampledNoReplacement),
-               "token 5 drawn twice without replacement");
+  EXPECT_DEATH(tree.Add(0, 5, ProposalKind::kSampledNoReplacement), "token 5 drawn twice without replacement");
   EXPECT_NE(tree.Add(first, 5), first) << "the same token further down is another node";
 }
 

@@ -32,14 +32,12 @@ const ChatPrompt kPrompt = {std::nullopt, "DOC", "Q?"};
 TEST(ChatFormat, WritesWhatTheTemplatesWrite) {
   EXPECT_EQ(Written(ChatFormat::kRaw, kPrompt), "DOC\n\nQ?");
   EXPECT_EQ(Written(ChatFormat::kRaw, {"SYS", "", "Q?"}), "SYS\n\nQ?");
-  EXPECT_EQ(Written(ChatFormat::kChatMl, kPrompt),
-            "<|im_start|>user\nDOC\n\nQ?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(Written(ChatFormat::kChatMl, kPrompt), "<|im_start|>user\nDOC\n\nQ?<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(Written(ChatFormat::kChatMl, {"SYS", "", "Q?"}),
             "<|im_start|>system\nSYS<|im_end|>\n<|im_start|>user\nQ?<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(
-      Written(ChatFormat::kSmolLm2, kPrompt),
-      "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-      "<|im_start|>user\nDOC\n\nQ?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(Written(ChatFormat::kSmolLm2, kPrompt),
+            "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+            "<|im_start|>user\nDOC\n\nQ?<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(Written(ChatFormat::kSmolLm2, {"SYS", "DOC", ""}),
             "<|im_start|>system\nSYS<|im_end|>\n<|im_start|>user\nDOC<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(Written(ChatFormat::kLlama3, {"SYS", " DOC\n", " Q? "}),
@@ -71,30 +69,27 @@ TEST(ChatFormat, NamesComeBack) {
 // Beginnings and marks of the published templates; their whole text is not repeated here.
 TEST(ChatFormat, RecognizesPublishedTemplates) {
   EXPECT_EQ(RecognizeChatFormat(""), ChatFormat::kRaw);
-  EXPECT_EQ(RecognizeChatFormat(
-                "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
-                "'<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
-                "Face<|im_end|>\n' "
-                "}}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
-                "+ '\n'}}"),
-            ChatFormat::kSmolLm2);
   EXPECT_EQ(
-      RecognizeChatFormat("{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'}}"),
-      ChatFormat::kChatMl);
+      RecognizeChatFormat("{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
+                          "'<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+                          "Face<|im_end|>\n' "
+                          "}}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
+                          "+ '\n'}}"),
+      ChatFormat::kSmolLm2);
+  EXPECT_EQ(RecognizeChatFormat("{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>'}}"),
+            ChatFormat::kChatMl);
   EXPECT_EQ(RecognizeChatFormat("{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}"),
             ChatFormat::kQwen2);
-  EXPECT_EQ(
-      RecognizeChatFormat("'<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful "
-                          "assistant.<|im_end|>\\n' <tool_call>"),
-      ChatFormat::kQwen25);
-  EXPECT_EQ(RecognizeChatFormat(
-                "'<|im_start|>assistant\\n' {%- if enable_thinking is defined and enable_thinking is "
-                "false %}{{- '<think>\\n\\n</think>\\n\\n' }}"),
+  EXPECT_EQ(RecognizeChatFormat("'<|im_start|>system\\nYou are Qwen, created by Alibaba Cloud. You are a helpful "
+                                "assistant.<|im_end|>\\n' <tool_call>"),
+            ChatFormat::kQwen25);
+  EXPECT_EQ(RecognizeChatFormat("'<|im_start|>assistant\\n' {%- if enable_thinking is defined and enable_thinking is "
+                                "false %}{{- '<think>\\n\\n</think>\\n\\n' }}"),
             ChatFormat::kQwen3);
-  EXPECT_EQ(RecognizeChatFormat(
-                "'<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ message['content'] | "
-                "trim + '<|eot_id|>'"),
-            ChatFormat::kLlama3);
+  EXPECT_EQ(
+      RecognizeChatFormat("'<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ message['content'] | "
+                          "trim + '<|eot_id|>'"),
+      ChatFormat::kLlama3);
   EXPECT_EQ(RecognizeChatFormat("<|start_header_id|> Cutting Knowledge Date: December 2023 <|eot_id|>"),
             ChatFormat::kLlama31);
 }
@@ -107,9 +102,9 @@ TEST(ChatFormat, AnUnknownTemplateIsAnErrorWithACure) {
             "--chat-template "
             "NAME");
   // ChatML with a system line that this build does not know is not ChatML.
-  EXPECT_NE(Message([] { RecognizeChatFormat("'<|im_start|>system\\nYou are Bob<|im_end|>'"); },
-                    ErrorCode::kUnsupported),
-            "no error");
+  EXPECT_NE(
+      Message([] { RecognizeChatFormat("'<|im_start|>system\\nYou are Bob<|im_end|>'"); }, ErrorCode::kUnsupported),
+      "no error");
 }
 
 TEST(EncodeChat, TheFormatsTokensAreReadAndNobodyElses) {

@@ -12,8 +12,7 @@ using Words = std::vector<std::string_view>;
 Words Split(const char* name, std::string_view text) { return PreTokenizer(name).Split(text); }
 
 TEST(PreTokenizer, Gpt2) {
-  EXPECT_EQ(Split("gpt-2", "I'll pay  12345!!\n\n x"),
-            (Words{"I", "'ll", " pay", " ", " 12345", "!!", "\n\n", " x"}));
+  EXPECT_EQ(Split("gpt-2", "I'll pay  12345!!\n\n x"), (Words{"I", "'ll", " pay", " ", " 12345", "!!", "\n\n", " x"}));
   EXPECT_EQ(Split("gpt-2", "I'LL"), (Words{"I", "'", "LL"}));
 }
 

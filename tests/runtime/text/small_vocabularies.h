@@ -20,8 +20,7 @@ inline Token Add(Vocabulary& v, const std::string& piece, TokenKind kind, float 
 }
 
 /// A byte-level vocabulary: ids 0 to 255 are the bytes, then the merges in order, then `added`.
-inline Vocabulary ByteLevel(const std::string& pre,
-                            const std::vector<std::pair<std::string, std::string>>& merges,
+inline Vocabulary ByteLevel(const std::string& pre, const std::vector<std::pair<std::string, std::string>>& merges,
                             const std::vector<std::pair<std::string, TokenKind>>& added = {}) {
   Vocabulary v;
   v.kind = TokenizerKind::kByteLevelBpe;
@@ -70,21 +69,18 @@ inline nlohmann::json PreTokenizerSection(const std::string& pre) {
   const std::string digits = pre == "llama-bpe" ? "{1,3}" : "";
   const std::string pattern = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N})" + digits +
                               R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-  return sequence(
-      {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}},
-      byte_level(false));
+  return sequence({{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}},
+                  byte_level(false));
 }
 
 /// A byte-level vocabulary as tokenizer.json.
 inline nlohmann::json ToTokenizerJson(const Vocabulary& v) {
-  nlohmann::json pieces = nlohmann::json::object(), added = nlohmann::json::array(),
-                 merges = nlohmann::json::array();
+  nlohmann::json pieces = nlohmann::json::object(), added = nlohmann::json::array(), merges = nlohmann::json::array();
   for (size_t id = 0; id < v.pieces.size(); ++id) {
     if (v.kinds[id] == TokenKind::kNormal) {
       pieces[v.pieces[id]] = id;
     } else {
-      added.push_back(
-          {{"id", id}, {"content", v.pieces[id]}, {"special", v.kinds[id] == TokenKind::kControl}});
+      added.push_back({{"id", id}, {"content", v.pieces[id]}, {"special", v.kinds[id] == TokenKind::kControl}});
     }
   }
   for (const auto& [left, right] : v.merges) merges.push_back(left + ' ' + right);

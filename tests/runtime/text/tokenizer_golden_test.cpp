@@ -93,12 +93,10 @@ TEST_P(TokenizerGolden, AgreesOnAWholeDocument) {
 }
 
 TEST_P(TokenizerGolden, BytesThatAreNotUtf8ComeBack) {
-  const auto cases =
-      json::parse(ReadFile(kGolden + "tokenizer_invalid.json")).get<std::vector<std::string>>();
+  const auto cases = json::parse(ReadFile(kGolden + "tokenizer_invalid.json")).get<std::vector<std::string>>();
   for (const std::string& hex : cases) {
     std::string bytes;
-    for (size_t i = 0; i < hex.size(); i += 2)
-      bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    for (size_t i = 0; i < hex.size(); i += 2) bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
     const std::vector<Token> ids = tokenizer_->Encode(bytes);
     if (Spellable(bytes) == bytes) {
       EXPECT_EQ(tokenizer_->Decode(ids), bytes) << hex;

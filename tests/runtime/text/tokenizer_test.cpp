@@ -75,10 +75,9 @@ TEST(ByteLevelTokenizer, Llama3TakesAWholeWordWhateverTheMergesSay) {
 }
 
 TEST(ByteLevelTokenizer, AddedTokensAreCutOutLongestFirst) {
-  const Tokenizer t(ByteLevel("gpt-2", {},
-                              {{"<a>", TokenKind::kUserDefined},
-                               {"<a><b>", TokenKind::kUserDefined},
-                               {"<|im_end|>", TokenKind::kControl}}));
+  const Tokenizer t(ByteLevel(
+      "gpt-2", {},
+      {{"<a>", TokenKind::kUserDefined}, {"<a><b>", TokenKind::kUserDefined}, {"<|im_end|>", TokenKind::kControl}}));
   EXPECT_EQ(t.Encode("x<a><b><a>"), (Ids{'x', 257, 256}));
   EXPECT_EQ(t.Encode("<|im_end|>", {.parse_special = true}), (Ids{258}));
   EXPECT_EQ(t.Encode("<|im_end|>").size(), 10u);
@@ -96,8 +95,7 @@ TEST(ByteLevelTokenizer, ATurnMarkThatAFileCallsUserDefinedIsStillAControlToken)
 
 TEST(ByteLevelTokenizer, AnyBytesComeBack) {
   for (const char* pre : {"gpt-2", "smollm", "starcoder", "llama-bpe", "qwen2"}) {
-    const Tokenizer t(
-        ByteLevel(pre, {{"a", "b"}, {"Ġ", "a"}, {"Ã", "©"}}, {{"<x>", TokenKind::kUserDefined}}));
+    const Tokenizer t(ByteLevel(pre, {{"a", "b"}, {"Ġ", "a"}, {"Ã", "©"}}, {{"<x>", TokenKind::kUserDefined}}));
     std::mt19937 random(7);
     for (int round = 0; round < 200; ++round) {
       const std::string text =
@@ -156,8 +154,7 @@ TEST(SentencePieceTokenizer, AnyBytesComeBack) {
     const Tokenizer t(v);
     std::mt19937 random(11);
     for (int round = 0; round < 300; ++round) {
-      std::string text =
-          RandomUtf8(random, random() % 40) + (round % 2 ? RandomBytes(random, random() % 30) : "");
+      std::string text = RandomUtf8(random, random() % 40) + (round % 2 ? RandomBytes(random, random() % 30) : "");
       if (round % 3 == 0) text.insert(ValidPrefix(text), "<x>  ab a");
       ASSERT_EQ(t.Decode(t.Encode(text)), text) << "unigram " << unigram << ", seed 11, round " << round;
     }
@@ -189,18 +186,15 @@ TEST(Tokenizer, AnInconsistentVocabularyIsRefused) {
   EXPECT_EQ(message([](Vocabulary& v) { v = {}; }), "tokenizer: the vocabulary has no pieces");
   EXPECT_EQ(message([](Vocabulary& v) { v.kinds.pop_back(); }), "tokenizer: 268 pieces but 267 token types");
   EXPECT_EQ(message([](Vocabulary& v) { v.scores.clear(); }), "tokenizer: 268 pieces but 0 scores");
-  EXPECT_EQ(message([](Vocabulary& v) { v.eos = 268; }),
-            "tokenizer: the EOS token 268 is outside the 268 pieces");
-  EXPECT_EQ(message([](Vocabulary& v) { v.bos = -2; }),
-            "tokenizer: the BOS token -2 is outside the 268 pieces");
+  EXPECT_EQ(message([](Vocabulary& v) { v.eos = 268; }), "tokenizer: the EOS token 268 is outside the 268 pieces");
+  EXPECT_EQ(message([](Vocabulary& v) { v.bos = -2; }), "tokenizer: the BOS token -2 is outside the 268 pieces");
   EXPECT_EQ(message([](Vocabulary& v) { v.scores[265] = NAN; }),
             "tokenizer: the score of piece 265 (\"b\") is not a finite number");
   EXPECT_EQ(message([](Vocabulary& v) { v.pieces[265] = ""; }),
             "tokenizer: piece 265 (\"\") is empty or has a zero byte");
-  EXPECT_EQ(message([](Vocabulary& v) {
-              v.pieces[265] = "a";
-            }).rfind("tokenizer: sentencepiece refuses the vocabulary", 0),
-            0u);
+  EXPECT_EQ(
+      message([](Vocabulary& v) { v.pieces[265] = "a"; }).rfind("tokenizer: sentencepiece refuses the vocabulary", 0),
+      0u);
   EXPECT_EQ(message(
                 [](Vocabulary& v) {
                   v.merges.push_back({"a", ""});
@@ -211,8 +205,7 @@ TEST(Tokenizer, AnInconsistentVocabularyIsRefused) {
 
 TEST(Tokenizer, BosThatDoesNotExistIsRefused) {
   const Tokenizer t(ByteLevel("gpt-2", {}));
-  EXPECT_EQ(Message([&] { t.Encode("a", {.add_bos = true}); }),
-            "the vocabulary has no BOS token; leave BOS out");
+  EXPECT_EQ(Message([&] { t.Encode("a", {.add_bos = true}); }), "the vocabulary has no BOS token; leave BOS out");
 }
 
 TEST(Tokenizer, IdsPastTheVocabularyAreEmpty) {

@@ -21,9 +21,8 @@ TEST(Utf8, EveryCodePointIsReadAsItIsWritten) {
 }
 
 TEST(Utf8, RefusesWhatIsNotUtf8) {
-  for (const char* bytes :
-       {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xE2\x28\xA1"}) {
+  for (const char* bytes : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+                            "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xE2\x28\xA1"}) {
     EXPECT_EQ(CodePointLength(bytes), 0);
     EXPECT_FALSE(IsUnfinishedCodePoint(bytes));
   }

@@ -80,16 +80,14 @@ TEST(TokenizerJson, WhatIsNotSupportedIsNamed) {
       "ByteLevel as in Llama-3 and Qwen2)";
   EXPECT_EQ(error([](json& d) { d["model"]["type"] = "WordPiece"; }),
             "tokenizer.json: model type \"WordPiece\" is not supported (supported: byte-level BPE)");
-  EXPECT_EQ(
-      error([](json& d) { d["model"]["byte_fallback"] = true; }),
-      "tokenizer.json: model type \"BPE\" is not supported (supported: byte-level BPE); use the folder's "
-      "tokenizer.model");
+  EXPECT_EQ(error([](json& d) { d["model"]["byte_fallback"] = true; }),
+            "tokenizer.json: model type \"BPE\" is not supported (supported: byte-level BPE); use the folder's "
+            "tokenizer.model");
   EXPECT_EQ(error([](json& d) {
               d["normalizer"] = {{"type", "NFKC"}};
             }),
             "tokenizer.json: normalizer \"NFKC\" is not supported (supported: none, NFC)");
-  EXPECT_EQ(error([](json& d) { d["pre_tokenizer"] = nullptr; }),
-            "tokenizer.json: pre_tokenizer none" + supported);
+  EXPECT_EQ(error([](json& d) { d["pre_tokenizer"] = nullptr; }), "tokenizer.json: pre_tokenizer none" + supported);
   EXPECT_EQ(error([](json& d) {
               d["pre_tokenizer"] = {{"type", "Metaspace"}};
             }),
@@ -107,8 +105,7 @@ TEST(TokenizerJson, MalformedFilesAreRefused) {
   EXPECT_EQ(JsonError([](json& d) { d = json::array(); }), "tokenizer.json: there is no \"model\" object");
   EXPECT_EQ(JsonError([](json& d) { d["model"].erase("vocab"); }),
             "tokenizer.json: model.vocab is not an object of pieces and ids");
-  EXPECT_EQ(JsonError([](json& d) { d["model"]["merges"] = 3; }),
-            "tokenizer.json: model.merges is not a list");
+  EXPECT_EQ(JsonError([](json& d) { d["model"]["merges"] = 3; }), "tokenizer.json: model.merges is not a list");
   EXPECT_EQ(JsonError([](json& d) { d["model"]["merges"] = {"ab"}; }),
             "tokenizer.json: a merge is neither \"left right\" nor a pair of texts");
   EXPECT_EQ(JsonError([](json& d) { d["model"]["vocab"]["new"] = "x"; }),
@@ -118,10 +115,8 @@ TEST(TokenizerJson, MalformedFilesAreRefused) {
   EXPECT_EQ(JsonError([](json& d) { d["model"]["vocab"]["ab"] = 3; }).rfind("tokenizer.json: \"", 0), 0u);
   EXPECT_EQ(JsonError([](json& d) { d["added_tokens"][0]["id"] = 4000000000u; }),
             "tokenizer.json: the id 4000000000 of \"<|im_start|>\" is far outside the vocabulary");
-  EXPECT_EQ(JsonError([](json& d) { d["added_tokens"] = "x"; }),
-            "tokenizer.json: added_tokens is not a list");
-  EXPECT_EQ(JsonError([](json& d) { d["added_tokens"] = {1}; }),
-            "tokenizer.json: an added token has no content");
+  EXPECT_EQ(JsonError([](json& d) { d["added_tokens"] = "x"; }), "tokenizer.json: added_tokens is not a list");
+  EXPECT_EQ(JsonError([](json& d) { d["added_tokens"] = {1}; }), "tokenizer.json: an added token has no content");
 }
 
 TEST(TokenizerJson, DepthIsBounded) {
@@ -172,19 +167,16 @@ TEST(TokenizerModel, ReadsWhatItSays) {
 
 TEST(TokenizerModel, WhatIsNotSupportedIsNamed) {
   const auto error = [](const ModelSettings& settings) {
-    return Message([&] { ReadTokenizerModel(ToTokenizerModel(SentencePiece(), settings)); },
-                   ErrorCode::kUnsupported);
+    return Message([&] { ReadTokenizerModel(ToTokenizerModel(SentencePiece(), settings)); }, ErrorCode::kUnsupported);
   };
-  EXPECT_EQ(error({.model_type = 3}),
-            "tokenizer.model: model type 3 is not supported (supported: 1 unigram, 2 BPE)");
+  EXPECT_EQ(error({.model_type = 3}), "tokenizer.model: model type 3 is not supported (supported: 1 unigram, 2 BPE)");
   EXPECT_EQ(error({.precompiled_charsmap = "1234"}),
             "tokenizer.model: it rewrites characters before tokenizing (precompiled_charsmap of 4 bytes), "
             "which cannot be "
             "undone and is not supported; only the \"identity\" normalizer is");
   EXPECT_EQ(error({.removes_spaces = true}),
             "tokenizer.model: it removes extra white space, which cannot be undone and is not supported");
-  EXPECT_EQ(error({.escapes_spaces = false}),
-            "tokenizer.model: spaces that are not escaped are not supported");
+  EXPECT_EQ(error({.escapes_spaces = false}), "tokenizer.model: spaces that are not escaped are not supported");
 }
 
 TEST(TokenizerModel, MalformedFilesAreRefused) {
