@@ -13,7 +13,6 @@ namespace {
 
 constexpr int64_t kProbeWords = int64_t{1} << 26;  // 512 MiB: past the last-level caches of today's servers
 constexpr int kProbeTries = 8;
-constexpr int64_t kTileRows = 512, kTileInputs = 1024, kTileOutputs = 4096;
 
 /// Shortest of `tries` runs, in milliseconds, after one that warms up.
 template <class Work>
@@ -49,23 +48,6 @@ double ProbeReadBandwidth(int threads) {
                   [&](int64_t begin, int64_t end) { sum += SumOf(words.data() + begin, end - begin); });
   });
   return static_cast<double>(kProbeWords) * sizeof(uint64_t) / ms;
-}
-
-double ProbeMatmul(Backend& backend) {
-  const auto weights = backend.Pack(kTileOutputs, kTileInputs, [](int64_t row, std::span<float> out) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>((row * 7 + static_cast<int64_t>(i)) % 5) - 2;
-  });
-  const auto x = backend.Allocate(kTileRows * kTileInputs);
-  const auto y = backend.Allocate(kTileRows * kTileOutputs);
-  backend.Upload(std::vector<float>(static_cast<size_t>(kTileRows * kTileInputs), 0.5f), x->data());
-  const MatmulArgs args{.x = {x->data(), kTileRows, kTileInputs, kTileInputs},
-                        .weights = weights.get(),
-                        .y = {y->data(), kTileRows, kTileOutputs, kTileOutputs}};
-  const double ms = BestMs(kProbeTries, [&] {
-    backend.Matmul(args);
-    backend.Synchronize();
-  });
-  return 2.0 * kTileRows * kTileInputs * kTileOutputs / ms;
 }
 
 PassWork WorkOfPass(const Model& model, int64_t depth, int64_t rows, bool head, int64_t kv_bytes_per_token) {

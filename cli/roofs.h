@@ -10,15 +10,12 @@ namespace longshot {
 /// What the machine can do, probed in the same run as what is compared with it.
 struct Roofs {
   double bytes_per_ms = 0;  ///< reads of a buffer far larger than the caches, all threads
-  double flops_per_ms = 0;  ///< the backend's own product on a large tile
+  double flops_per_ms = 0;  ///< large plain products of the backend's library, all threads
 };
 
 /// Best of several tries, bytes per millisecond. Makes and ends a thread team of its own. Cost: about half a
 /// second.
 double ProbeReadBandwidth(int threads);
-
-/// Best of several tries, floating point operations per millisecond.
-double ProbeMatmul(Backend& backend);
 
 /// Least work of a pass: what has to be read and multiplied whatever the kernels do.
 struct PassWork {

@@ -138,6 +138,9 @@ class Backend {
   virtual BackendInfo Describe() const = 0;
   /// Whether the host may read backend addresses after `Synchronize`; where not, `Download` is the only way.
   virtual bool host_addressable() const { return false; }
+  /// Operations per second of large plain products in this numeric path, probed now: the roof that benchmarks compare
+  /// with. 0: not probed.
+  virtual double PeakProductRate() { return 0; }
 
   // Memory.
   virtual std::unique_ptr<Buffer> Allocate(int64_t floats) = 0;

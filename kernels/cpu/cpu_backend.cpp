@@ -99,6 +99,7 @@ class CpuBackend final : public Backend {
   void Download(const float* from, std::span<float> to) override { std::memcpy(to.data(), from, to.size_bytes()); }
   void Synchronize() override {}
 
+  double PeakProductRate() override { return matmul_.PeakRate(); }
   void Matmul(const MatmulArgs& args) override { matmul_.Run(args); }
   void RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) override;
   void RopeTable(std::span<const int64_t> positions, std::span<const double> inverse_frequencies, double magnitude,

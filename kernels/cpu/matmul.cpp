@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <limits>
 
 #include "core/checked.h"
+#include "core/stopwatch.h"
 
 namespace longshot {
 namespace {
@@ -74,11 +76,11 @@ int64_t CpuMatmul::ChunkOutputs(int64_t outputs, int64_t inputs) const {
   return std::min(std::max(nearest, kLibraryColumns), outputs);
 }
 
-dnnl::matmul::primitive_desc CpuMatmul::TileProduct(int64_t outputs, int64_t inputs) const {
+dnnl::matmul::primitive_desc CpuMatmul::LibraryProduct(int64_t rows, int64_t outputs, int64_t inputs) const {
   using dnnl::memory;
-  const memory::desc source({kRowTile, inputs}, DataType(type_), memory::format_tag::ab);
+  const memory::desc source({rows, inputs}, DataType(type_), memory::format_tag::ab);
   const memory::desc any({inputs, outputs}, DataType(type_), memory::format_tag::any);
-  const memory::desc destination({kRowTile, outputs}, memory::data_type::f32, memory::format_tag::ab);
+  const memory::desc destination({rows, outputs}, memory::data_type::f32, memory::format_tag::ab);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   return {dnnl::matmul::desc(source, any, destination), attributes, engine_};
@@ -88,7 +90,7 @@ CpuMatmul::Product& CpuMatmul::ProductFor(int64_t outputs, int64_t inputs) {
   std::unique_ptr<Product>& product = products_[{outputs, inputs}];
   if (product) return *product;
   product = std::make_unique<Product>();
-  const dnnl::matmul::primitive_desc description = TileProduct(outputs, inputs);
+  const dnnl::matmul::primitive_desc description = LibraryProduct(kRowTile, outputs, inputs);
   product->weights = description.weights_desc();
   product->primitive = dnnl::matmul(description);
   for (int i = 0; i < team_->size(); ++i) {
@@ -130,10 +132,41 @@ std::unique_ptr<PackedWeights> CpuMatmul::Pack(int64_t outputs, int64_t inputs, 
 int64_t CpuMatmul::PackedBytes(int64_t outputs, int64_t inputs) const {
   // The library's layout is padded: it is asked, chunk by chunk, as `Pack` does.
   const auto bytes = [&](int64_t count) {
-    return static_cast<int64_t>(TileProduct(count, inputs).weights_desc().get_size());
+    return static_cast<int64_t>(LibraryProduct(kRowTile, count, inputs).weights_desc().get_size());
   };
   const int64_t step = ChunkOutputs(outputs, inputs), rest = outputs % step;
   return outputs / step * bytes(step) + (rest != 0 ? bytes(rest) : 0);
+}
+
+double CpuMatmul::PeakRate() {
+  // Large enough that loads vanish, small enough that a worker's matrices stay in its second-level cache.
+  constexpr int64_t kRows = 512, kOutputs = 512, kInputs = 1024;
+  constexpr int kTries = 30;
+  const dnnl::matmul::primitive_desc description = LibraryProduct(kRows, kOutputs, kInputs);
+  const dnnl::matmul product(description);
+  struct Operands {
+    dnnl::memory source, weights, destination, scratchpad;
+  };
+  std::vector<Operands> operands;
+  for (int i = 0; i < team_->size(); ++i) {
+    operands.push_back({dnnl::memory(description.src_desc(), engine_), dnnl::memory(description.weights_desc(), engine_),
+                        dnnl::memory(description.dst_desc(), engine_),
+                        dnnl::memory(description.scratchpad_desc(), engine_)});
+    std::memset(operands[i].source.get_data_handle(), 0, description.src_desc().get_size());
+    std::memset(operands[i].weights.get_data_handle(), 0, description.weights_desc().get_size());
+  }
+  double least_ms = std::numeric_limits<double>::max();
+  for (int i = 0; i < kTries; ++i) {
+    Stopwatch watch;
+    team_->Run([&](int w) {
+      product.execute(workers_[w]->stream, {{DNNL_ARG_SRC, operands[w].source},
+                                            {DNNL_ARG_WEIGHTS, operands[w].weights},
+                                            {DNNL_ARG_DST, operands[w].destination},
+                                            {DNNL_ARG_SCRATCHPAD, operands[w].scratchpad}});
+    });
+    least_ms = std::min(least_ms, watch.LapMs());
+  }
+  return 2.0 * kRows * kOutputs * kInputs * team_->size() / least_ms * 1e3;
 }
 
 void CpuMatmul::PrepareRows(const MatmulArgs& args, int64_t begin, int64_t end, std::byte* to) const {

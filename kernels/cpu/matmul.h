@@ -26,6 +26,8 @@ class CpuMatmul {
   std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows);
   int64_t PackedBytes(int64_t outputs, int64_t inputs) const;
   void Run(const MatmulArgs& args);
+  /// Operations per second of one large product of the library per worker: what a benchmark calls the roof.
+  double PeakRate();
 
  private:
   struct Product;
@@ -34,7 +36,7 @@ class CpuMatmul {
 
   int64_t ElementBytes() const { return type_ == WeightType::kBF16 ? 2 : 4; }
   int64_t ChunkOutputs(int64_t outputs, int64_t inputs) const;
-  dnnl::matmul::primitive_desc TileProduct(int64_t outputs, int64_t inputs) const;
+  dnnl::matmul::primitive_desc LibraryProduct(int64_t rows, int64_t outputs, int64_t inputs) const;
   Product& ProductFor(int64_t outputs, int64_t inputs);
   void PrepareRows(const MatmulArgs& args, int64_t begin, int64_t end, std::byte* to) const;
   void RunTile(const MatmulArgs& args, const Weights& weights, int64_t chunk, int64_t first_row, const std::byte* rows,
