@@ -1,4 +1,4 @@
-// labels: real
+// labels: real slow
 // Exactness test 8 through the command: a document of more than 6,000 tokens and every drafter, each run with a prompt
 // pass of its own, as the drafter asks for it.
 #include <gtest/gtest.h>

@@ -82,16 +82,16 @@ TEST_F(Perplexity, SecondHalvesAsLlamaCppScores) {
 }
 
 TEST_F(Perplexity, DecodePathGivesTheFiguresOfThePromptPath) {
-  constexpr int64_t kTokens = 400;
+  constexpr int64_t kTokens = 200;
   const std::string text = Beginning(kTokens);
   const double golden = GoldenMean("smollm2_nll.bin", kTokens - 1);
-  const auto decoded = Run(text, F32({"-c", "400", "--all", "--decode"}));
+  const auto decoded = Run(text, F32({"-c", "200", "--all", "--decode"}));
   EXPECT_EQ(kTokens - 1, decoded["n_tokens"].get<int64_t>());
   EXPECT_NEAR(std::exp(decoded["mean_nll"].get<double>() - golden), 1.0, 1e-4);
   for (const auto& flags : {F32({}), std::vector<std::string>{}}) {
     std::vector<std::string> prompt = flags, decode = flags;
-    prompt.insert(prompt.end(), {"-c", "256", "--all"});
-    decode.insert(decode.end(), {"-c", "256", "--all", "--decode"});
+    prompt.insert(prompt.end(), {"-c", "128", "--all"});
+    decode.insert(decode.end(), {"-c", "128", "--all", "--decode"});
     EXPECT_EQ(Run(text, prompt)["mean_nll"], Run(text, decode)["mean_nll"]) << "both paths have the same bits";
   }
 }
