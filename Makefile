@@ -2,8 +2,8 @@
 .DEFAULT_GOAL := build
 .PHONY: build packages model vocabs demo test test-long asan tsan fuzz clean
 
-# The document of the demo: this repository's own words.
-DEMO_DOC ?= README.md runtime/spec runtime/kv core
+# The document of the demo: what this repository says about itself.
+DEMO_DOC ?= README.md $(wildcard */README.md */*/README.md)
 
 build:
 	@command -v cmake >/dev/null && command -v ninja >/dev/null || \

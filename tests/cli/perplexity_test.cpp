@@ -19,7 +19,7 @@ namespace longshot {
 namespace {
 
 constexpr const char* kText = "/usr/share/common-licenses/GPL-3";
-constexpr int64_t kWindow = 2048, kWindows = 3;
+constexpr int64_t kWindow = 2048, kWindows = 1;
 
 /// The first `count` floats of a golden file.
 double GoldenMean(const std::string& name, size_t count) {

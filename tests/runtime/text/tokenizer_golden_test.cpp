@@ -28,9 +28,8 @@ std::string VocabularyFile(const std::string& family) {
 }
 
 std::string LittleEndian(const std::vector<Token>& ids) {
-  std::string bytes(ids.size() * sizeof(Token), '\0');
-  std::memcpy(bytes.data(), ids.data(), bytes.size());
-  return bytes;
+  const auto bytes = std::as_bytes(std::span(ids));
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 // FNV-1a with 64 bits, as the golden files hash ids.
