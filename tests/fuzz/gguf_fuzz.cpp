@@ -92,14 +92,15 @@ void MutateType(std::string& entry, Mutation& m) {
 }
 
 /// An array whose elements become one byte each, the count unchanged: what a reader that trusts the key runs
-/// past.
-void NarrowArray(std::string& entry, Mutation&) {
+/// past. It becomes the last entry, for a reader that stays inside the file shows nothing.
+void NarrowArray(GgufWriter& draft, std::string& entry) {
   const EntryParts parts(entry);
   if (entry.size() < parts.value + 12 || entry[parts.type] != 9) return;
   uint64_t count = 0;
   std::memcpy(&count, entry.data() + parts.value + 4, sizeof count);
   entry.replace(parts.value, 4, GgufWriter::Bytes(uint32_t{0}));
   entry.resize(parts.value + 12 + std::min<uint64_t>(count, 1000), '\x01');
+  entry.swap(draft.entries.back());
 }
 
 /// An array that loses its last elements and says so.
@@ -125,7 +126,7 @@ void MutateEntry(GgufWriter& draft, Mutation& m) {
     case 1:
       return MutateType(entry, m);
     case 2:
-      return NarrowArray(entry, m);
+      return NarrowArray(draft, entry);
     case 3:
       return ShortenArray(entry, m);
     case 4:
