@@ -7,6 +7,14 @@
 
 namespace longshot {
 
+MemoryRequest BareSequence::Memory(const Options& options) {
+  return {.context = options.capacity,
+          .k_type = options.k_type,
+          .v_type = options.v_type,
+          .pass_rows = std::max(options.pass_rows, options.logit_rows),
+          .logit_rows = options.logit_rows};
+}
+
 BareSequence::BareSequence(const Model* model, const Options& options)
     : model_(model),
       options_(options),

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "cli/memory_plan.h"
 #include "core/types.h"
 #include "runtime/kv/kv_store.h"
 #include "runtime/model/model.h"
@@ -20,6 +21,9 @@ class BareSequence {
     int64_t pass_rows = 512;  ///< most rows of one pass
     int64_t logit_rows = 1;   ///< most rows of one pass whose logits are wanted
   };
+
+  /// What a sequence and its model take.
+  static MemoryRequest Memory(const Options& options);
 
   /// The model must outlive it. Errors: kCapacity when memory is short.
   BareSequence(const Model* model, const Options& options);

@@ -8,7 +8,7 @@
 #include "cli/bench_report.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/memory_table.h"
+#include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/roofs.h"
@@ -236,19 +236,20 @@ int RunBench(std::span<const std::string> arguments) {
   setting.backend = backend->Describe();
   setting.roofs.bytes_per_ms = ProbeReadBandwidth(static_cast<int>(options.runtime.threads));
   setting.roofs.flops_per_ms = backend->PeakProductRate() / 1e3;
-  const auto model = LoadModel(*backend, file, config);
   const DType k_type = CacheType(setting.type_k), v_type = CacheType(setting.type_v);
   const int64_t kv_bytes = int64_t{config.layers} * config.kv_heads * config.head_dim *
                            (Info(k_type).block_bytes + Info(v_type).block_bytes);
 
+  const BareSequence::Options sequence{.capacity = context,
+                                       .k_type = k_type,
+                                       .v_type = v_type,
+                                       .pass_rows = PassRows(options.runtime),
+                                       .logit_rows = MostRows(entries)};
+  RequireMemory(*backend, config, BareSequence::Memory(sequence));
+  const auto model = LoadModel(*backend, file, config);
+
   CatchInterrupt();
-  Bench bench(model.get(),
-              {.capacity = context,
-               .k_type = k_type,
-               .v_type = v_type,
-               .pass_rows = PassRows(options.runtime),
-               .logit_rows = MostRows(entries)},
-              static_cast<uint64_t>(options.seed));
+  Bench bench(model.get(), sequence, static_cast<uint64_t>(options.seed));
   bench.Run(entries, options.repetitions);
   if (Interrupted()) return kInterruptedStatus;
   SetFloors(entries, *model, setting.roofs, kv_bytes);

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "cli/memory_table.h"
+#include "cli/loaded_target.h"
 #include "cli/output.h"
 #include "cli/session.h"
-#include "runtime/engine/model_target.h"
 
 namespace longshot {
 
@@ -20,12 +19,8 @@ int64_t LargestContext(int64_t least, int64_t most, int64_t available, const std
 
 int64_t FitContext(RuntimeOptions& options, const ModelConfig& config, int64_t least, int64_t most) {
   const auto backend = MakeBackend(options);  // only asked for sizes
-  const DType k_type = CacheType(options.cache_type_k), v_type = CacheType(options.cache_type_v);
   const auto bytes = [&](int64_t context) {
-    const ModelTargetOptions target{
-        .max_context = context, .k_type = k_type, .v_type = v_type, .prefill_rows = PassRows(options)};
-    return Model::WeightBytes(*backend, config) + ModelTarget::ScratchBytes(config, target) +
-           backend->KvBytes({config.layers, config.kv_heads, config.head_dim, context, k_type, v_type});
+    return PlanMemory(*backend, config, RequestFor(TargetOptions(options, context))).total();
   };
   // A sixteenth is left to the drafter, the text and the rest of the machine.
   const int64_t available = AvailableMemory() / 16 * 15;

@@ -65,7 +65,7 @@ void PrintSummary(const GenerateOptions& options, const ResultOptions& results, 
 }
 
 json Report(std::span<const Section> sections, std::span<const Token> prompt, const DraftPlan& plan,
-            const LoadedTarget& loaded, const Answer& answer, Exactness exactness) {
+            const LoadedTarget& loaded, const Answer& answer, Exactness exactness, int64_t draft_held) {
   json report = AnswerJson(answer);
   report["prompt_sha256"] = PromptHash(prompt);
   report["exactness"] = Name(exactness);
@@ -73,6 +73,7 @@ json Report(std::span<const Section> sections, std::span<const Token> prompt, co
   report["config_sha256"] = ConfigHash(report["config"]);
   report["draft_plan"] = plan.ToJson();
   report["memory_bytes"] = loaded.memory.ToJson();
+  report["memory_bytes"]["draft_held"] = draft_held;
   report["memory_bytes"]["peak"] = PeakMemory();
   report["build"] = BuildJson();
   report["device"] = DeviceJson(loaded.backend->Describe());
@@ -128,10 +129,10 @@ int RunGenerate(std::span<const std::string> arguments) {
                                    .draft = plan,
                                    .on_text = WriteOutput});
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
-  loaded.memory.draft = drafter->bytes();
   PrintSummary(options, results, answer, drafter->idle());
   if (result.wanted()) {
-    result.Write(Dump(Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, entry.exactness))));
+    result.Write(Dump(
+        Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, entry.exactness), drafter->bytes())));
   }
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/memory_plan.h"
+#include "cli/loaded_target.h"
 #include "cli/output.h"
 #include "cli/session.h"
 #include "core/checked.h"
@@ -106,15 +106,8 @@ json MemoryJson(const ModelConfig& config, InspectOptions& options) {
   const auto backend = MakeBackend(options.runtime);
   const ModelConfig extended = ExtendContext(config, options.runtime, options.ctx_size);
   const int64_t context = options.ctx_size > 0 ? options.ctx_size : extended.context;
-  const ModelTargetOptions target{.prefill_rows = PassRows(options.runtime)};
-  const DraftExtent extent{.context = context, .vocab = config.vocab_size};
-  const MemoryTable table = PlanMemory(*backend, config,
-                                       {.context = context,
-                                        .k_type = CacheType(options.runtime.cache_type_k),
-                                        .v_type = CacheType(options.runtime.cache_type_v),
-                                        .pass_rows = target.pass_rows(),
-                                        .logit_rows = target.max_rows,
-                                        .draft = FindDrafter(DrafterConfig().type).most_bytes(extent)});
+  const int64_t draft = FindDrafter(DrafterConfig().type).most_bytes({context, config.vocab_size});
+  const MemoryTable table = PlanMemory(*backend, config, RequestFor(TargetOptions(options.runtime, context), draft));
   json part = table.ToJson();
   part["context"] = context;
   return part;

@@ -3,29 +3,33 @@
 #include <algorithm>
 #include <optional>
 
-#include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/session.h"
 
 namespace longshot {
 
+ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context) {
+  return {.max_context = context,
+          .k_type = CacheType(options.cache_type_k),
+          .v_type = CacheType(options.cache_type_v),
+          .prefill_rows = PassRows(options)};
+}
+
+MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes) {
+  return {.context = target.max_context,
+          .k_type = target.k_type,
+          .v_type = target.v_type,
+          .pass_rows = target.pass_rows(),
+          .logit_rows = target.max_rows,
+          .draft = draft_bytes};
+}
+
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
                         int64_t context, int64_t draft_bytes) {
   LoadedTarget loaded;
   loaded.backend = MakeBackend(options);
-  const ModelTargetOptions target{.max_context = context,
-                                  .k_type = CacheType(options.cache_type_k),
-                                  .v_type = CacheType(options.cache_type_v),
-                                  .prefill_rows = PassRows(options)};
-  loaded.memory = PlanMemory(*loaded.backend, config,
-                             {.context = context,
-                              .k_type = target.k_type,
-                              .v_type = target.v_type,
-                              .pass_rows = target.pass_rows(),
-                              .logit_rows = target.max_rows,
-                              .draft = draft_bytes});
-  Note(loaded.memory.Line());
-  loaded.memory.Require(AvailableMemory());
+  const ModelTargetOptions target = TargetOptions(options, context);
+  loaded.memory = RequireMemory(*loaded.backend, config, RequestFor(target, draft_bytes));
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
   return loaded;

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "cli/draft_plan.h"
-#include "cli/memory_table.h"
+#include "cli/memory_plan.h"
 #include "cli/runtime_options.h"
 #include "kernels/kernels.h"
 #include "runtime/engine/model_target.h"
@@ -18,6 +18,11 @@ struct LoadedTarget {
   std::unique_ptr<ModelTarget> target;
   MemoryTable memory;
 };
+
+/// The target of a run with a context of `context` tokens.
+ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context);
+/// The memory that such a target takes, beside `draft_bytes` of a drafter.
+MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0);
 
 /// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` when it is 0.
 /// `draft_bytes`: what the drafter may come to hold (`DrafterEntry::most_bytes`).

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/output.h"
 #include "runtime/model/model.h"
 
 namespace longshot {
@@ -30,6 +31,13 @@ MemoryTable PlanMemory(const Backend& backend, const ModelConfig& config, const 
           .target_kv = backend.KvBytes(geometry),
           .draft = request.draft,
           .scratch = ScratchBytes(config, request)};
+}
+
+MemoryTable RequireMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request) {
+  MemoryTable table = PlanMemory(backend, config, request);
+  Note(table.Line());
+  table.Require(AvailableMemory());
+  return table;
 }
 
 }  // namespace longshot

@@ -21,4 +21,7 @@ struct MemoryRequest {
 /// attention results of the rows that have logits; pages of it that no pass needs are never touched.
 MemoryTable PlanMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request);
 
+/// Prints that table on standard error. Errors: kCapacity when the machine has less to give.
+MemoryTable RequireMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request);
+
 }  // namespace longshot

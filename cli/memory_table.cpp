@@ -29,7 +29,7 @@ nlohmann::json MemoryTable::ToJson() const {
 void MemoryTable::Require(int64_t available) const {
   if (total() <= available) return;
   Throw(ErrorCode::kCapacity,
-        "the run needs {} ({} weights, {} KV), but {} are free: lower -c, or use -ctk f16 -ctv f16", Megabytes(total()),
+        "the run needs {} ({} weights, {} KV), but {} are free: lower -c (bench: -d), or use 16-bit -ctk and -ctv", Megabytes(total()),
         Megabytes(weights), Megabytes(target_kv), Megabytes(available));
 }
 

@@ -5,7 +5,7 @@
 
 #include "cli/bare_sequence.h"
 #include "cli/command.h"
-#include "cli/memory_table.h"
+#include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -136,14 +136,16 @@ int RunPerplexity(std::span<const std::string> arguments) {
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);
   ResolveContext(config, options.ctx_size, 0, 0);
   const auto backend = MakeBackend(options.runtime);
-  const auto model = LoadModel(*backend, file, config);
   const int64_t pass_rows = options.decode ? 1 : PassRows(options.runtime);
   const int64_t logit_rows = std::min(pass_rows, kLogitRows);
-  BareSequence sequence(model.get(), {.capacity = options.ctx_size,
-                                      .k_type = CacheType(options.runtime.cache_type_k),
-                                      .v_type = CacheType(options.runtime.cache_type_v),
-                                      .pass_rows = pass_rows,
-                                      .logit_rows = logit_rows});
+  const BareSequence::Options settings{.capacity = options.ctx_size,
+                                       .k_type = CacheType(options.runtime.cache_type_k),
+                                       .v_type = CacheType(options.runtime.cache_type_v),
+                                       .pass_rows = pass_rows,
+                                       .logit_rows = logit_rows};
+  RequireMemory(*backend, config, BareSequence::Memory(settings));
+  const auto model = LoadModel(*backend, file, config);
+  BareSequence sequence(model.get(), settings);
   const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,
                                      tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
   const double perplexity = std::exp(total.Mean());

@@ -28,6 +28,7 @@ double Sum(std::span<const double> values) {
 void RejectionRule::Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise&, RandomSource& random,
                            Verdict& verdict) const {
   verdict.path.clear();
+  tried_.reserve(tree.capacity());
   for (NodeId node = 0; node >= 0;) {
     verdict.path.push_back(node);
     node = Step(tree, node, rows.At(node), random, verdict.next);
@@ -36,6 +37,7 @@ void RejectionRule::Verify(const TokenTree& tree, TargetRows& rows, const Couple
 
 NodeId RejectionRule::Step(const TokenTree& tree, NodeId node, const Distribution& law, RandomSource& random,
                            Token& next) const {
+  residual_.reserve(law.probabilities.capacity());
   residual_.assign(law.probabilities.begin(), law.probabilities.end());
   tried_.clear();
   double mass = 1.0;

@@ -49,6 +49,9 @@ void TokenRecyclingDrafter::Begin(const DraftContext& context) {
       successors_.Write(prompt[tap->first_position + row], top.first(std::min<size_t>(k, Adjacency::kRow)));
     }
   }
+  candidates_.reserve((1 + context.max_nodes) * Adjacency::kRow);
+  for (std::vector<NodeId>* level : {&level_, &next_level_}) level->reserve(1 + context.max_nodes);
+  path_accepted_.reserve(1 + context.max_nodes);
   ResetRates();
   pay_ = {};
   row_cost_ = 0;

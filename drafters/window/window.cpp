@@ -45,6 +45,8 @@ void WindowDrafter::Begin(const DraftContext& context) {
   context_.prefill = nullptr;
   sampled_ = !context.coupled && !context.sampler->greedy();
   policy_ = WindowPolicy(config_.sink, config_.recent);
+  drafted_.reserve(context.max_nodes);
+  margins_.reserve(context.max_nodes);
   ResetRates();
   pay_ = {};
   idle_rounds_ = 0;
@@ -127,6 +129,9 @@ WindowDrafter::Draw WindowDrafter::DrawCoupled(std::span<const float> logits, in
 }
 
 WindowDrafter::Draw WindowDrafter::DrawSampled(NodeId parent, uint32_t round) {
+  draft_law_.ids.reserve(law_.ids.capacity());
+  draft_law_.probabilities.reserve(law_.ids.capacity());
+  weights_.reserve(law_.ids.capacity());
   draft_law_.ids.assign(law_.ids.begin(), law_.ids.end());
   draft_law_.probabilities.assign(law_.probabilities.begin(), law_.probabilities.end());
   weights_.assign(draft_law_.probabilities.begin(), draft_law_.probabilities.end());

@@ -93,18 +93,38 @@ struct CpuAttention::Unit {
   int64_t last_position = 0;
 };
 
-void CpuAttention::State::Reset(int rows, int dim) {
+void CpuAttention::State::Reserve(int dim) {
   const size_t padded = static_cast<size_t>(kMaxQueryRows + 16);
   if (acc.size() < padded * dim) max.resize(padded), sum.resize(padded), acc.resize(padded * dim);
+}
+
+void CpuAttention::State::Reset(int rows, int dim) {
   std::fill_n(max.begin(), rows, kNothingSeen);
   std::fill_n(sum.begin(), rows, 0.0f);
   std::fill_n(acc.begin(), static_cast<size_t>(rows) * dim, 0.0f);
 }
 
+void CpuAttention::Reserve(const Plan& plan) {
+  const auto grow = [](auto& memory, int64_t size) {
+    if (static_cast<int64_t>(memory.size()) < size) memory.resize(size);
+  };
+  for (Worker& worker : workers_) {
+    worker.chunk.Reserve(plan.dim);
+    worker.total.Reserve(plan.dim);
+    grow(worker.queries, int64_t{kMaxQueryRows + 16} * plan.dim);
+    grow(worker.bf16_queries, int64_t{kMaxQueryRows + 16} * plan.dim);
+    grow(worker.masks, kMaxQueryRows);
+    grow(worker.key_block, plan.kv.key_block_bytes());
+    grow(worker.value_block, plan.kv.value_block_bytes());
+  }
+  // Partial results of the most rows that are split, at the longest context that the cache holds.
+  const KvGeometry& geometry = plan.kv.geometry();
+  const int64_t rows = CeilDiv(SplitUnits(), geometry.kv_heads) * plan.tokens_per_unit * plan.args.heads;
+  grow(partials_, rows * CeilDiv(geometry.capacity, kKeyChunk) * (plan.dim + 2));
+}
+
 void CpuAttention::PrepareQueries(const Plan& plan, const Unit& unit, Worker& worker) const {
   const int head_dim = plan.kv.geometry().head_dim;
-  const size_t needed = static_cast<size_t>(kMaxQueryRows + 16) * plan.dim;
-  if (worker.queries.size() < needed) worker.queries.resize(needed), worker.bf16_queries.resize(needed);
   for (int64_t t = 0; t < unit.tokens; ++t) {
     for (int g = 0; g < plan.group; ++g) {
       const float* q = plan.args.q.data + (unit.first + t) * plan.args.q.stride +
@@ -210,8 +230,6 @@ void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) 
 
 void CpuAttention::RunSplit(const Plan& plan) {
   const int64_t record = plan.dim + 2;
-  const int64_t needed = plan.tokens * plan.args.heads * plan.chunks * record;
-  if (static_cast<int64_t>(partials_.size()) < needed) partials_.resize(needed);
   std::atomic<int64_t> next{0};
   team_->Run([&](int w) {
     Worker& worker = workers_[w];
@@ -273,16 +291,9 @@ void CpuAttention::Run(const AttentionArgs& args) {
             .values = KernelFor(*kernels_, geometry.v_type)};
   plan.units = CeilDiv(plan.tokens, plan.tokens_per_unit) * geometry.kv_heads;
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
-  for (Worker& worker : workers_) {
-    if (worker.masks.size() < kMaxQueryRows) worker.masks.resize(kMaxQueryRows);
-    if (static_cast<int64_t>(worker.key_block.size()) < kv.key_block_bytes())
-      worker.key_block.resize(kv.key_block_bytes());
-    if (static_cast<int64_t>(worker.value_block.size()) < kv.value_block_bytes()) {
-      worker.value_block.resize(kv.value_block_bytes());
-    }
-  }
+  Reserve(plan);
   // Many units: each walks its whole context. Few: the context is shared out by chunks. Same sums either way.
-  if (plan.units < 4 * team_->size()) return RunSplit(plan);
+  if (plan.units < SplitUnits()) return RunSplit(plan);
   std::atomic<int64_t> next{0};
   team_->Run([&](int w) {
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < plan.units;) {

@@ -26,6 +26,7 @@ class CpuAttention {
   /// Running softmax of the query rows of one unit.
   struct State {
     std::vector<float> max, sum, acc;
+    void Reserve(int dim);
     void Reset(int rows, int dim);
   };
   struct Worker {
@@ -40,6 +41,10 @@ class CpuAttention {
   struct Plan;
   struct Unit;
 
+  /// Passes of fewer units share the context out by chunks.
+  int64_t SplitUnits() const { return 4 * team_->size(); }
+  /// Makes room for every pass over the plan's cache, so that later ones allocate nothing.
+  void Reserve(const Plan& plan);
   void PrepareQueries(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunChunk(const Plan& plan, const Unit& unit, int64_t chunk, Worker& worker) const;
   void AttendInPlace(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows, Worker& worker) const;

@@ -55,6 +55,12 @@ struct CpuMatmul::Weights final : PackedWeights {
 struct CpuMatmul::Worker {
   explicit Worker(const dnnl::engine& engine) : stream(engine) {}
 
+  /// Makes room for a tile of rows of `row_bytes` and for its product with a chunk.
+  void Reserve(int64_t row_bytes, int64_t chunk_outputs) {
+    rows.resize(std::max(rows.size(), static_cast<size_t>(kRowTile * row_bytes)));
+    tile.resize(std::max(tile.size(), static_cast<size_t>(kRowTile * chunk_outputs)));
+  }
+
   dnnl::stream stream;
   std::vector<std::byte> rows;  ///< a tile of prepared rows
   std::vector<float> tile;      ///< [kRowTile, chunk outputs]
@@ -112,6 +118,7 @@ std::unique_ptr<PackedWeights> CpuMatmul::Pack(int64_t outputs, int64_t inputs, 
     weights->chunks_.push_back({first, count, &product, dnnl::memory(product.weights, engine_)});
     weights->bytes_ += static_cast<int64_t>(product.weights.get_size());
   }
+  for (const auto& worker : workers_) worker->Reserve(inputs * ElementBytes(), std::min(step, outputs));
   std::atomic<size_t> next{0};
   team_->Run([&](int w) {
     std::vector<float> plain;
@@ -149,9 +156,9 @@ double CpuMatmul::PeakRate() {
   };
   std::vector<Operands> operands;
   for (int i = 0; i < team_->size(); ++i) {
-    operands.push_back({dnnl::memory(description.src_desc(), engine_), dnnl::memory(description.weights_desc(), engine_),
-                        dnnl::memory(description.dst_desc(), engine_),
-                        dnnl::memory(description.scratchpad_desc(), engine_)});
+    operands.push_back(
+        {dnnl::memory(description.src_desc(), engine_), dnnl::memory(description.weights_desc(), engine_),
+         dnnl::memory(description.dst_desc(), engine_), dnnl::memory(description.scratchpad_desc(), engine_)});
     std::memset(operands[i].source.get_data_handle(), 0, description.src_desc().get_size());
     std::memset(operands[i].weights.get_data_handle(), 0, description.weights_desc().get_size());
   }
@@ -189,7 +196,6 @@ void CpuMatmul::RunTile(const MatmulArgs& args, const Weights& weights, int64_t 
   const Weights::Chunk& chunk = weights.chunks_[chunk_index];
   Product::PerWorker& memory = chunk.product->workers[w];
   Worker& worker = *workers_[w];
-  worker.tile.resize(std::max(worker.tile.size(), static_cast<size_t>(kRowTile * chunk.outputs)));
   memory.source.set_data_handle(const_cast<std::byte*>(rows));
   memory.destination.set_data_handle(worker.tile.data());
   const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, memory.source.get()},
@@ -234,7 +240,6 @@ void CpuMatmul::Run(const MatmulArgs& args) {
     // Preparing a tile costs less than a barrier: every worker makes its own.
     team_->Run([&](int w) {
       auto& rows = workers_[w]->rows;
-      if (static_cast<int64_t>(rows.size()) < tile_bytes) rows.resize(tile_bytes);
       PrepareRows(args, 0, kRowTile, rows.data());
       for (int64_t c; (c = next.fetch_add(1, std::memory_order_relaxed)) < chunks;) {
         RunTile(args, weights, c, 0, rows.data(), w);

@@ -28,7 +28,7 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
     : parts_(parts),
       request_(request),
       result_(result),
-      sampler_(request.sampling),
+      sampler_(request.sampling, static_cast<int64_t>(request.prompt.size()) + TokenLimit(request, *parts.target)),
       noise_{request.seed, kNoiseSequence},
       taps_(parts.drafter->Needs()),
       limit_(TokenLimit(request, *parts.target)),
@@ -37,8 +37,19 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
       laws_(&sampler_) {
   CHECK(taps_.top_k >= 0 && taps_.top_k <= kMaxTopKIds, "drafter {} asks for top {}", parts.drafter->name(),
         taps_.top_k);
+  Reserve();
+}
+
+void Generation::Reserve() {
+  const int64_t nodes = 1 + request_.draft_max_nodes,
+                depth = std::min(request_.draft_max_nodes, request_.draft_max_depth);
   history_.reserve(history_.size() + limit_);
   result_.tokens.reserve(limit_);
+  result_.metrics.Reserve(depth);
+  tree_.Reserve(nodes);
+  laws_.Reserve(depth);
+  verdict_.path.reserve(depth + 1);
+  top_.reserve(nodes * taps_.top_k);
 }
 
 bool Generation::Prefill() {
@@ -67,7 +78,8 @@ bool Generation::Prefill() {
                          .sampler = &sampler_,
                          .noise = noise_,
                          .coupled = parts_.verifier->coupled(),
-                         .seed = request_.seed});
+                         .seed = request_.seed,
+                         .max_nodes = request_.draft_max_nodes});
   result_.metrics.time_ms.prefill_draft += watch_.LapMs();
   return true;
 }

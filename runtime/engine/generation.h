@@ -48,6 +48,8 @@ class Generation {
 
  private:
   int64_t remaining() const { return limit_ - static_cast<int64_t>(result_.tokens.size()); }
+  /// Makes room for everything that rounds fill: they allocate nothing.
+  void Reserve();
   void Propose();
   void Score();
   /// Hands the verdict's tokens out until one ends the answer; cuts the verdict's path to what was handed

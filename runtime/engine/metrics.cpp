@@ -38,6 +38,12 @@ std::vector<double> GenerationMetrics::ConditionalAcceptancePerPosition() const 
   return rates;
 }
 
+void GenerationMetrics::Reserve(int64_t depth) {
+  drafted_per_depth.reserve(depth);
+  accepted_per_depth.reserve(depth);
+  acceptance_histogram.reserve(depth + 1);
+}
+
 void GenerationMetrics::AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted, int64_t emitted) {
   CHECK(accepted <= proposed_depth && proposed_depth <= proposed, "accepted {}, depth {}, proposed {}", accepted,
         proposed_depth, proposed);

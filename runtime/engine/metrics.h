@@ -37,6 +37,8 @@ struct GenerationMetrics {
   std::vector<double> AcceptancePerPosition() const;
   /// P(depth i + 1 accepted | depth i accepted).
   std::vector<double> ConditionalAcceptancePerPosition() const;
+  /// Makes room for proposals of `depth` tokens.
+  void Reserve(int64_t depth);
   /// Counts one target pass.
   void AddRound(int64_t proposed, int64_t proposed_depth, int64_t accepted, int64_t emitted);
 };

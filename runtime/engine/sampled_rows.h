@@ -15,6 +15,8 @@ class SampledRows final : public TargetRows {
  public:
   explicit SampledRows(const Sampler* sampler) : sampler_(sampler) {}
 
+  /// Makes room for paths of `depth` tokens.
+  void Reserve(int64_t depth) { path_.reserve(depth); }
   /// Begins a round. `history` ends with the pending token, the root of `tree`. All arguments outlive the
   /// round.
   void Bind(const ScoredRows& rows, const TokenTree* tree, std::span<const Token> history);

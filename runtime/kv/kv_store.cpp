@@ -75,6 +75,7 @@ Round KvStore::BeginRound(SequenceId sequence, int64_t rows) {
     Throw(ErrorCode::kCapacity, "KV cache is full: {} rows committed, {} more wanted, capacity {}: use a larger -c",
           entry.committed, rows, capacity(sequence));
   }
+  slots_.reserve(rows);
   entry.round_open = true;
   entry.round_rows = rows;
   return Round(this, sequence, entry.committed, rows);

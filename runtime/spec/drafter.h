@@ -36,6 +36,7 @@ struct DraftContext {
   CoupledNoise noise = {};
   bool coupled = true;  ///< verification couples; false: sampled children carry their law
   uint64_t seed = 0;
+  int64_t max_nodes = 0;  ///< no proposal of this generation may hold more: what to make room for
 };
 
 /// Limits of one proposal.

@@ -11,6 +11,12 @@ bool SamplingConfig::HasPenalties() const {
   return repeat_last_n != 0 && (repeat_penalty != 1.0 || presence_penalty != 0.0 || frequency_penalty != 0.0);
 }
 
+void Distribution::Reserve(size_t tokens) {
+  ids.reserve(tokens);
+  probabilities.reserve(tokens);
+  log_weights.reserve(tokens);
+}
+
 double Distribution::Probability(Token token) const {
   const auto at = std::lower_bound(ids.begin(), ids.end(), token);
   return at != ids.end() && *at == token ? probabilities[at - ids.begin()] : 0.0;
@@ -89,6 +95,10 @@ void Normalize(std::vector<Candidate>& candidates, double temperature, Distribut
 
 }  // namespace
 
+Sampler::Sampler(const SamplingConfig& config, int64_t longest_history) : config_(config) {
+  if (config.HasPenalties()) recent_.reserve(config.repeat_last_n < 0 ? longest_history : config.repeat_last_n);
+}
+
 void Sampler::Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,
                       Distribution& out) const {
   if (config_.HasPenalties()) {
@@ -97,6 +107,8 @@ void Sampler::Process(std::span<const float> logits, std::span<const Token> comm
     logits = penalized_;
   }
   if (greedy()) return SetPointMass(ArgmaxId(logits), out);
+  candidates_.reserve(logits.size());
+  out.Reserve(config_.top_k > 0 ? std::min<size_t>(config_.top_k, logits.size()) : logits.size());
   Truncate(logits);
   Normalize(candidates_, config_.temperature, out);
 }

@@ -66,6 +66,8 @@ struct Distribution {
   std::vector<double> probabilities;  ///< sum 1
   std::vector<double> log_weights;    ///< log probability up to a constant of the row; the largest is 0
 
+  /// Makes room for a support of `tokens`.
+  void Reserve(size_t tokens);
   /// 0 outside the support.
   double Probability(Token token) const;
   /// Most probable token; ties to the lowest id.
@@ -77,13 +79,14 @@ struct Distribution {
 /// scratch memory is kept inside, so one object is not to be used by two threads at once.
 class Sampler {
  public:
-  explicit Sampler(const SamplingConfig& config) : config_(config) {}
+  /// Penalties that look back without limit make room once for `longest_history` tokens.
+  explicit Sampler(const SamplingConfig& config, int64_t longest_history = 0);
 
   const SamplingConfig& config() const { return config_; }
   bool greedy() const { return config_.temperature <= 0; }
 
   /// logits: [V]. The history that penalties see is `committed` followed by `path`. Temperature 0 gives a
-  /// point mass on the argmax (ties to the lowest id). A token of logit -inf is never in the support. A row
+  /// point mass on the argmax (ties to the lowest id). Other laws get room for V tokens once. A token of logit -inf is never in the support. A row
   /// of -inf only, or with a NaN or +inf, is a CHECK failure. Cost: a few scans of V; a sort
   /// of V only with top-k off and a row so flat that its best 256 do not reach top-p.
   void Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,

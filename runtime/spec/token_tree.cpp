@@ -12,6 +12,15 @@ double DraftLaw::Probability(Token token) const {
   return at != ids.end() && *at == token ? probabilities[at - ids.begin()] : 0.0;
 }
 
+void TokenTree::Reserve(int64_t nodes) {
+  tokens_.reserve(nodes);
+  for (std::vector<int32_t>* column : {&parents_, &depths_, &first_child_, &last_child_, &next_sibling_}) {
+    column->reserve(nodes);
+  }
+  kinds_.reserve(nodes);
+  laws_.reserve(nodes);
+}
+
 void TokenTree::Reset(Token pending) {
   tokens_.assign(1, pending);
   parents_.assign(1, -1);
@@ -66,6 +75,8 @@ void TokenTree::SetLaw(NodeId parent, const DraftLaw& law) {
   if (law_count_ == static_cast<int64_t>(laws_.size())) laws_.emplace_back();
   auto& [node, stored] = laws_[law_count_++];
   node = parent;
+  stored.ids.reserve(law.ids.capacity());
+  stored.probabilities.reserve(law.probabilities.capacity());
   stored.ids.assign(law.ids.begin(), law.ids.end());
   stored.probabilities.assign(law.probabilities.begin(), law.probabilities.end());
 }

@@ -32,6 +32,8 @@ class TokenTree {
   TokenTree() = default;
   explicit TokenTree(Token pending) { Reset(pending); }
 
+  /// Makes room for `nodes` nodes, the root included. Laws take their memory when a proposal first carries that many.
+  void Reserve(int64_t nodes);
   /// Back to the root alone; keeps memory.
   void Reset(Token pending);
   /// Adds a child of `parent`, after its earlier siblings in draw order. Returns its node.
@@ -47,6 +49,7 @@ class TokenTree {
   const DraftLaw* Law(NodeId parent) const;
 
   int64_t size() const { return static_cast<int64_t>(tokens_.size()); }
+  int64_t capacity() const { return static_cast<int64_t>(tokens_.capacity()); }
   Token token(NodeId node) const { return tokens_[node]; }
   NodeId parent(NodeId node) const { return parents_[node]; }
   int32_t depth(NodeId node) const { return depths_[node]; }

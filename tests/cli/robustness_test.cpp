@@ -145,6 +145,22 @@ TEST_F(WithModel, ContextsThatDoNotFit) {
   ExpectFailure(RunLongshot({"bench", "-m", kModel, "-d", "8100"}), 1, "the model's context is 8192 tokens");
 }
 
+TEST_F(WithModel, MemoryIsAskedForBeforeTheModelIsLoaded) {
+  const std::string text = Write("text", "some words");
+  const std::vector<std::vector<std::string>> kCommands = {
+      {"generate", "-m", kModel, "-p", "x", "-c", "200000000"},
+      {"perplexity", "-m", kModel, "-f", text, "--all", "-c", "200000000"},
+      {"bench", "-m", kModel, "-p", "0", "-n", "4", "-d", "200000000"}};
+  for (std::vector<std::string> command : kCommands) {
+    command.insert(command.end(), {"--rope-scaling", "yarn"});
+    const Outcome outcome = RunLongshot(command);
+    EXPECT_EQ(outcome.status, 1) << command[0];
+    EXPECT_NE(outcome.err.find("\nerror: the run needs "), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("are free: lower -c (bench: -d)"), std::string::npos) << outcome.err;
+    EXPECT_LT(outcome.err.find("memory: weights "), outcome.err.find("error: ")) << outcome.err;
+  }
+}
+
 TEST_F(WithModel, WhatThisBuildDoesNotDo) {
   ExpectFailure(Generate({"-p", "x", "-ngl", "5", "-s", "1"}), 1, "this build has no GPU backend");
   ExpectFailure(Generate({"-p", "x", "--chat-template", "vicuna"}), 2, "chatml");
