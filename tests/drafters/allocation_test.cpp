@@ -15,6 +15,7 @@
 #include "kernels/backends.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/model_target.h"
+#include "tests/drafters/every_drafter.h"
 #include "verifier/rules.h"
 
 static std::atomic<int64_t> allocations{0};
@@ -58,15 +59,6 @@ void PrintTo(const Loop& loop, std::ostream* out) {
   *out << loop.drafter << ", " << loop.rule << ", T " << loop.sampling.temperature << ", top-k " << loop.sampling.top_k;
 }
 
-std::vector<Token> Prompt(int64_t vocab) {
-  std::vector<Token> prompt;
-  for (uint32_t i = 0; i < kPrompt; ++i) {
-    const double u = Uniform({.seed = 5, .index = i, .purpose = DrawPurpose::kTest});
-    prompt.push_back(i > 90 && i < 130 ? prompt[i - 70] : static_cast<Token>(u * static_cast<double>(vocab)));
-  }
-  return prompt;
-}
-
 /// Allocations of the rounds between token kWarmUp and the last.
 int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t leak_every = 0) {
   ModelTarget target(&model, {.max_context = kPrompt + kTokens + 32, .max_rows = 24});
@@ -76,7 +68,7 @@ int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t lea
   config.copy.min_match = 1;
   const auto drafter = MakeDrafter(config);
   const auto rule = MakeVerifier(loop.rule);
-  const std::vector<Token> prompt = Prompt(model.config().vocab_size);
+  const std::vector<Token> prompt = RepeatingPrompt(5, kPrompt, model.config().vocab_size);
   int64_t tokens = 0, warm = 0;
   GenerateRequest request;
   request.prompt = prompt;
@@ -136,12 +128,7 @@ TEST_P(DecodeLoop, AnAllocationWouldBeCounted) {
   EXPECT_GE(AllocationsAfterWarmUp(model_, {.drafter = std::string(GetParam().name)}, 16), (kTokens - kWarmUp) / 16);
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, DecodeLoop, testing::ValuesIn(Drafters().begin(), Drafters().end()),
-                         [](const auto& info) {
-                           std::string name(info.param.name);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_FOR_EVERY_DRAFTER(DecodeLoop);
 
 }  // namespace
 }  // namespace longshot

@@ -11,12 +11,11 @@
 #include "runtime/config/fields.h"
 #include "runtime/engine/engine.h"
 #include "tests/drafters/disturbed_target.h"
+#include "tests/drafters/every_drafter.h"
 #include "tests/runtime/engine/table_target.h"
 #include "verifier/rules.h"
 
 namespace longshot {
-
-static void PrintTo(const DrafterEntry& entry, std::ostream* out) { *out << entry.name; }
 
 namespace {
 
@@ -272,12 +271,7 @@ TEST_P(Conformance, CoupledDrawsAreAcceptedMoreOftenThanArgmaxDrafts) {
   EXPECT_GT(coupled_rate, argmax_rate + 0.1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, Conformance, testing::ValuesIn(Drafters().begin(), Drafters().end()),
-                         [](const auto& info) {
-                           std::string name(info.param.name);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_FOR_EVERY_DRAFTER(Conformance);
 
 }  // namespace
 }  // namespace longshot

@@ -10,6 +10,7 @@
 #include "kernels/backends.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/model_target.h"
+#include "tests/drafters/every_drafter.h"
 #include "tests/numeric_paths.h"
 #include "verifier/rules.h"
 
@@ -20,15 +21,6 @@ constexpr int64_t kTokens = 32;
 /// Longer than two key blocks of the cache and than the window below.
 constexpr int64_t kPrompt = 150;
 
-std::vector<Token> Prompt(int64_t vocab) {
-  std::vector<Token> prompt;
-  for (uint32_t i = 0; i < kPrompt; ++i) {
-    const double u = Uniform({.seed = 3, .index = i, .purpose = DrawPurpose::kTest});
-    prompt.push_back(i > 90 && i < 130 ? prompt[i - 70] : static_cast<Token>(u * static_cast<double>(vocab)));
-  }
-  return prompt;
-}
-
 GenerateResult Generate(const Model& model, std::string_view drafter_name, double temperature) {
   ModelTarget target(&model, {.max_context = 256, .max_rows = 24});
   DrafterConfig config;
@@ -37,7 +29,7 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, doubl
   config.copy.min_match = 1;
   const auto drafter = MakeDrafter(config);
   const auto rule = MakeVerifier("coupled");
-  const std::vector<Token> prompt = Prompt(model.config().vocab_size);
+  const std::vector<Token> prompt = RepeatingPrompt(3, kPrompt, model.config().vocab_size);
   GenerateRequest request;
   request.prompt = prompt;
   request.max_tokens = kTokens;

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "drafters/registry.h"
+
+namespace longshot {
+
+/// Tests of a fixture are run for every drafter of the registry under its name.
+#define INSTANTIATE_FOR_EVERY_DRAFTER(fixture)                                                         \
+  INSTANTIATE_TEST_SUITE_P(Registry, fixture, testing::ValuesIn(Drafters().begin(), Drafters().end()), \
+                           [](const testing::TestParamInfo<DrafterEntry>& info) {                      \
+                             std::string name(info.param.name);                                        \
+                             std::replace(name.begin(), name.end(), '-', '_');                         \
+                             return name;                                                              \
+                           })
+
+inline void PrintTo(const DrafterEntry& entry, std::ostream* out) { *out << entry.name; }
+
+/// Random tokens of which 40 are repeated 70 later, as documents repeat themselves. REQUIRES: length >= 130.
+inline std::vector<Token> RepeatingPrompt(uint64_t seed, int64_t length, int64_t vocab) {
+  std::vector<Token> prompt;
+  for (uint32_t i = 0; i < length; ++i) {
+    const double u = Uniform({.seed = seed, .index = i, .purpose = DrawPurpose::kTest});
+    prompt.push_back(i > 90 && i < 130 ? prompt[i - 70] : static_cast<Token>(u * static_cast<double>(vocab)));
+  }
+  return prompt;
+}
+
+}  // namespace longshot
