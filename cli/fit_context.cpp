@@ -18,13 +18,15 @@ int64_t LargestContext(int64_t least, int64_t most, int64_t available, const std
   return least;
 }
 
-int64_t FitContext(RuntimeOptions& options, const ModelConfig& config, int64_t least, int64_t most) {
-  const auto backend = MakeBackend(options);  // only asked for sizes
+int64_t FitContext(RuntimeOptions& options, const ModelFile& file, const ModelConfig& config, int64_t least,
+                   int64_t most) {
+  const auto backend = MakeBackend(options, file);  // only asked for sizes
   const DType k_type = CacheType(options.cache_type_k), v_type = CacheType(options.cache_type_v);
+  const int64_t weights = Model::WeightBytes(*backend, file);
   const auto bytes = [&](int64_t context) {
     const ModelTargetOptions target{
         .max_context = context, .k_type = k_type, .v_type = v_type, .prefill_rows = PassRows(options)};
-    return Model::WeightBytes(*backend, config) + ModelTarget::ScratchBytes(config, target) +
+    return weights + ModelTarget::ScratchBytes(config, target) +
            backend->KvBytes({config.layers, config.kv_heads, config.head_dim, context, k_type, v_type});
   };
   // A sixteenth is left to the drafter, the text and the rest of the machine.

@@ -102,13 +102,14 @@ json TokenizerJson(const ModelFile& file) {
   return part;
 }
 
-json MemoryJson(const ModelConfig& config, InspectOptions& options) {
-  const auto backend = MakeBackend(options.runtime);
+json MemoryJson(const ModelFile& file, InspectOptions& options) {
+  const ModelConfig& config = file.config();
+  const auto backend = MakeBackend(options.runtime, file);
   const ModelConfig extended = ExtendContext(config, options.runtime, options.ctx_size);
   const int64_t context = options.ctx_size > 0 ? options.ctx_size : extended.context;
   const ModelTargetOptions target{.prefill_rows = PassRows(options.runtime)};
   const DraftExtent extent{.context = context, .vocab = config.vocab_size};
-  const MemoryTable table = PlanMemory(*backend, config,
+  const MemoryTable table = PlanMemory(*backend, file,
                                        {.context = context,
                                         .k_type = CacheType(options.runtime.cache_type_k),
                                         .v_type = CacheType(options.runtime.cache_type_v),
@@ -156,7 +157,7 @@ int RunInspect(std::span<const std::string> arguments) {
   report["tensors"] = TensorsJson(*file);
   report["tokenizer"] = PartOrReason([&] { return TokenizerJson(*file); });
   if (!report["decoder"].contains("unsupported")) {
-    report["memory"] = PartOrReason([&] { return MemoryJson(file->config(), options); });
+    report["memory"] = PartOrReason([&] { return MemoryJson(*file, options); });
     report["runs"] = PartOrReason([&] { return file->RequireDecoder(), json(true); });
   }
   for (const auto& [key, value] : file->metadata()) report["metadata"][key] = value;

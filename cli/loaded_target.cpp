@@ -12,12 +12,12 @@ namespace longshot {
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
                         int64_t context, int64_t draft_bytes) {
   LoadedTarget loaded;
-  loaded.backend = MakeBackend(options);
+  loaded.backend = MakeBackend(options, *file);
   const ModelTargetOptions target{.max_context = context,
                                   .k_type = CacheType(options.cache_type_k),
                                   .v_type = CacheType(options.cache_type_v),
                                   .prefill_rows = PassRows(options)};
-  loaded.memory = PlanMemory(*loaded.backend, config,
+  loaded.memory = PlanMemory(*loaded.backend, *file,
                              {.context = context,
                               .k_type = target.k_type,
                               .v_type = target.v_type,

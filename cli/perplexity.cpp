@@ -135,7 +135,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
   const std::vector<Token> tokens = ReadTokens(options, tokenizer);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);
   ResolveContext(config, options.ctx_size, 0, 0);
-  const auto backend = MakeBackend(options.runtime);
+  const auto backend = MakeBackend(options.runtime, *file);
   const auto model = LoadModel(*backend, file, config);
   const int64_t pass_rows = options.decode ? 1 : PassRows(options.runtime);
   const int64_t logit_rows = std::min(pass_rows, kLogitRows);
