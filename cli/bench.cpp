@@ -232,7 +232,7 @@ int RunBench(std::span<const std::string> arguments) {
                        .type_v = options.runtime.cache_type_v};
   CountModel(*file, setting);
 
-  const auto backend = MakeBackend(options.runtime);
+  const auto backend = MakeBackend(options.runtime, *file);
   setting.backend = backend->Describe();
   setting.roofs.bytes_per_ms = ProbeReadBandwidth(static_cast<int>(options.runtime.threads));
   setting.roofs.flops_per_ms = backend->PeakProductRate() / 1e3;
@@ -245,7 +245,7 @@ int RunBench(std::span<const std::string> arguments) {
                                        .v_type = v_type,
                                        .pass_rows = PassRows(options.runtime),
                                        .logit_rows = MostRows(entries)};
-  RequireMemory(*backend, config, BareSequence::Memory(sequence));
+  RequireMemory(*backend, *file, BareSequence::Memory(sequence));
   const auto model = LoadModel(*backend, file, config);
 
   CatchInterrupt();

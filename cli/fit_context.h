@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "cli/runtime_options.h"
-#include "runtime/model/model_config.h"
+#include "runtime/model/model_file.h"
 
 namespace longshot {
 
@@ -14,6 +14,6 @@ int64_t LargestContext(int64_t least, int64_t most, int64_t available, const std
 
 /// A context nobody asked for, `most`, made to fit the memory that is free, and told when it was reduced.
 /// Errors: those of `MakeBackend`.
-int64_t FitContext(RuntimeOptions& options, const ModelConfig& config, int64_t least, int64_t most);
+int64_t FitContext(RuntimeOptions& options, const ModelFile& file, int64_t least, int64_t most);
 
 }  // namespace longshot

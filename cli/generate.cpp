@@ -109,7 +109,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
   options.answer.ctx_size = ResolveContext(config, options.answer.ctx_size, prompt_tokens, needed);
   if (open_ended) {
-    options.answer.ctx_size = FitContext(options.runtime, config, prompt_tokens + 1, options.answer.ctx_size);
+    options.answer.ctx_size = FitContext(options.runtime, *file, prompt_tokens + 1, options.answer.ctx_size);
   }
   ChooseSeed(options.answer);
 

@@ -102,12 +102,13 @@ json TokenizerJson(const ModelFile& file) {
   return part;
 }
 
-json MemoryJson(const ModelConfig& config, InspectOptions& options) {
-  const auto backend = MakeBackend(options.runtime);
+json MemoryJson(const ModelFile& file, InspectOptions& options) {
+  const ModelConfig& config = file.config();
+  const auto backend = MakeBackend(options.runtime, file);
   const ModelConfig extended = ExtendContext(config, options.runtime, options.ctx_size);
   const int64_t context = options.ctx_size > 0 ? options.ctx_size : extended.context;
   const int64_t draft = FindDrafter(DrafterConfig().type).most_bytes({context, config.vocab_size});
-  const MemoryTable table = PlanMemory(*backend, config, RequestFor(TargetOptions(options.runtime, context), draft));
+  const MemoryTable table = PlanMemory(*backend, file, RequestFor(TargetOptions(options.runtime, context), draft));
   json part = table.ToJson();
   part["context"] = context;
   return part;
@@ -149,7 +150,7 @@ int RunInspect(std::span<const std::string> arguments) {
   report["tensors"] = TensorsJson(*file);
   report["tokenizer"] = PartOrReason([&] { return TokenizerJson(*file); });
   if (!report["decoder"].contains("unsupported")) {
-    report["memory"] = PartOrReason([&] { return MemoryJson(file->config(), options); });
+    report["memory"] = PartOrReason([&] { return MemoryJson(*file, options); });
     report["runs"] = PartOrReason([&] { return file->RequireDecoder(), json(true); });
   }
   for (const auto& [key, value] : file->metadata()) report["metadata"][key] = value;

@@ -27,9 +27,9 @@ MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes) 
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
                         int64_t context, int64_t draft_bytes) {
   LoadedTarget loaded;
-  loaded.backend = MakeBackend(options);
+  loaded.backend = MakeBackend(options, *file);
   const ModelTargetOptions target = TargetOptions(options, context);
-  loaded.memory = RequireMemory(*loaded.backend, config, RequestFor(target, draft_bytes));
+  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, draft_bytes));
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
   return loaded;

@@ -20,21 +20,22 @@ int64_t ScratchBytes(const ModelConfig& config, const MemoryRequest& request) {
 
 }  // namespace
 
-MemoryTable PlanMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request) {
+MemoryTable PlanMemory(const Backend& backend, const ModelFile& file, const MemoryRequest& request) {
+  const ModelConfig& config = file.config();
   const KvGeometry geometry{.layers = config.layers,
                             .kv_heads = config.kv_heads,
                             .head_dim = config.head_dim,
                             .capacity = request.context,
                             .k_type = request.k_type,
                             .v_type = request.v_type};
-  return {.weights = Model::WeightBytes(backend, config),
+  return {.weights = Model::WeightBytes(backend, file),
           .target_kv = backend.KvBytes(geometry),
           .draft = request.draft,
           .scratch = ScratchBytes(config, request)};
 }
 
-MemoryTable RequireMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request) {
-  MemoryTable table = PlanMemory(backend, config, request);
+MemoryTable RequireMemory(const Backend& backend, const ModelFile& file, const MemoryRequest& request) {
+  MemoryTable table = PlanMemory(backend, file, request);
   Note(table.Line());
   table.Require(AvailableMemory());
   return table;

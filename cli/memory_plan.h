@@ -2,7 +2,7 @@
 
 #include "cli/memory_table.h"
 #include "kernels/kernels.h"
-#include "runtime/model/model_config.h"
+#include "runtime/model/model_file.h"
 
 namespace longshot {
 
@@ -16,12 +16,12 @@ struct MemoryRequest {
   int64_t draft = 0;       ///< bytes of the drafter
 };
 
-/// The memory of a run on `backend`, upper bounds, before anything is allocated: the one account that every command
-/// gives. Scratch counts the rows of a pass, their logits, the products' copies of the widest rows, and partial
+/// The memory of a run of `file` on `backend`, upper bounds, before anything is allocated: the one account that every
+/// command gives. Scratch counts the rows of a pass, their logits, the products' copies of the widest rows, and partial
 /// attention results of the rows that have logits; pages of it that no pass needs are never touched.
-MemoryTable PlanMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request);
+MemoryTable PlanMemory(const Backend& backend, const ModelFile& file, const MemoryRequest& request);
 
 /// Prints that table on standard error. Errors: kCapacity when the machine has less to give.
-MemoryTable RequireMemory(const Backend& backend, const ModelConfig& config, const MemoryRequest& request);
+MemoryTable RequireMemory(const Backend& backend, const ModelFile& file, const MemoryRequest& request);
 
 }  // namespace longshot

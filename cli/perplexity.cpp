@@ -135,7 +135,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
   const std::vector<Token> tokens = ReadTokens(options, tokenizer);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);
   ResolveContext(config, options.ctx_size, 0, 0);
-  const auto backend = MakeBackend(options.runtime);
+  const auto backend = MakeBackend(options.runtime, *file);
   const int64_t pass_rows = options.decode ? 1 : PassRows(options.runtime);
   const int64_t logit_rows = std::min(pass_rows, kLogitRows);
   const BareSequence::Options settings{.capacity = options.ctx_size,
@@ -143,7 +143,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
                                        .v_type = CacheType(options.runtime.cache_type_v),
                                        .pass_rows = pass_rows,
                                        .logit_rows = logit_rows};
-  RequireMemory(*backend, config, BareSequence::Memory(settings));
+  RequireMemory(*backend, *file, BareSequence::Memory(settings));
   const auto model = LoadModel(*backend, file, config);
   BareSequence sequence(model.get(), settings);
   const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,

@@ -52,8 +52,9 @@ struct RuntimeOptions {
           self.cpu_isa);
     visit(Field{.name = "weight_type",
                 .flags = "--weight-type",
-                .choices = {"auto", "f32", "bf16"},
-                .help = "how weights are held; auto: bf16 where the processor multiplies it, else f32"},
+                .choices = {"auto", "f32", "bf16", "stored"},
+                .help = "how weights are held; stored: quantised ones as in the file, rows rounded to 8 bits; auto: "
+                        "stored for a quantised model, else bf16 where the processor multiplies it, else f32"},
           self.weight_type);
     visit(Field{.name = "gpu_layers",
                 .flags = "-ngl,--n-gpu-layers",

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/printable.h"
+#include "runtime/model/weight_source.h"
 
 namespace longshot {
 
@@ -18,7 +19,7 @@ std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path) {
   return std::make_shared<const ModelFile>(ModelFile::Open(path));
 }
 
-std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options) {
+std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options, const ModelFile& file) {
   if (options.gpu_layers > 0) {
     Throw(ErrorCode::kUnsupported, "-ngl {}: this build has no GPU backend; leave it at 0 to run on the processor",
           options.gpu_layers);
@@ -28,6 +29,8 @@ std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options) {
   if (options.cpu_isa == "avx2") cpu.isa = CpuIsa::kAvx2;
   if (options.cpu_isa == "avx512") cpu.isa = CpuIsa::kAvx512;
   if (options.cpu_isa == "amx") cpu.isa = CpuIsa::kAmx;
+  const bool stored = options.weight_type == "auto" ? HoldsBlockTypes(file) : options.weight_type == "stored";
+  if (stored) cpu.weights = WeightType::kStored;
   if (options.weight_type == "f32") cpu.weights = WeightType::kF32;
   if (options.weight_type == "bf16") cpu.weights = WeightType::kBF16;
   return MakeCpuBackend(cpu);

@@ -16,9 +16,9 @@ namespace longshot {
 /// Opens a model's file or folder. Errors: those of `ModelFile::Open`; kIo when it is missing, with the cure.
 std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path);
 
-/// The backend that `options` asks for; sets `options.threads` when it is 0.
+/// The backend that `options` asks for to run `file`; sets `options.threads` when it is 0.
 /// Errors: kUnsupported for GPU layers or an instruction set that this machine lacks.
-std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options);
+std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options, const ModelFile& file);
 
 /// The file's tokenizer. Errors: those of `Tokenizer`; kFormat when it has more tokens than the model has
 /// rows of embeddings (fewer are padding).

@@ -31,7 +31,9 @@ struct CpuOptions {
 /// Errors: kUnsupported when `isa` is not available here.
 std::unique_ptr<Backend> MakeCpuBackend(const CpuOptions& options);
 
-/// Naive loops with double accumulation: the definition of every operation, for tests.
-std::unique_ptr<Backend> MakeReferenceBackend();
+/// Naive loops with double accumulation: the definition of every operation, for tests. Of weights as stored the
+/// definition is exact: see `Int8Product`.
+/// REQUIRES: f32 or stored weights.
+std::unique_ptr<Backend> MakeReferenceBackend(WeightType weights = WeightType::kF32);
 
 }  // namespace longshot

@@ -36,8 +36,10 @@ struct MatrixView {
   MatrixView Columns(int64_t first, int64_t count) const { return {data + first, rows, count, stride}; }
 };
 
-/// How weights are held by a backend: f32 is the golden path, bf16 the fast one.
-enum class WeightType : uint8_t { kF32, kBF16 };
+/// How weights are held by a backend: f32 is the golden path, bf16 rounds every weight. Stored keeps block types as
+/// the file has them and rounds the rows that they multiply to 8 bits per group of 32 (`stored_group.h`); matrices of
+/// plain floats are held as bf16 where the processor multiplies it, else as f32.
+enum class WeightType : uint8_t { kF32, kBF16, kStored };
 
 /// A matrix [outputs, inputs] packed once, in a layout that is the backend's secret.
 class PackedWeights {
@@ -50,6 +52,16 @@ class PackedWeights {
 
 /// Reads row `row` of a matrix as f32 into out [inputs].
 using RowReader = std::function<void(int64_t row, std::span<float> out)>;
+
+/// A matrix [outputs, inputs] before it is packed. The functions are called from several threads; what they throw
+/// reaches the caller of `Pack`.
+struct WeightSource {
+  int64_t outputs = 0, inputs = 0;
+  RowReader read = {};
+  /// Type of row `row` as stored, and its blocks; both empty where there is nothing but `read`.
+  std::function<DType(int64_t row)> type = {};
+  std::function<const std::byte*(int64_t row)> stored = {};
+};
 
 enum class Epilogue : uint8_t {
   kNone,    ///< y = x W^T
@@ -127,7 +139,7 @@ struct AttentionArgs {
 
 struct BackendInfo {
   std::string name;          ///< "cpu", "reference", "cuda"
-  std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", ...
+  std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", "avx2 int8/f32", ...
   std::string device;        ///< processor or GPU name
   int threads = 1;
 };
@@ -144,9 +156,9 @@ class Backend {
 
   // Memory.
   virtual std::unique_ptr<Buffer> Allocate(int64_t floats) = 0;
-  virtual std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) = 0;
-  /// Bytes that `Pack` would take, for the memory table printed before anything is allocated.
-  virtual int64_t PackedBytes(int64_t outputs, int64_t inputs) const = 0;
+  virtual std::unique_ptr<PackedWeights> Pack(const WeightSource& source) = 0;
+  /// Bytes that `Pack` would take, for the memory table printed before anything is allocated: reads types only.
+  virtual int64_t PackedBytes(const WeightSource& source) const = 0;
   virtual void Upload(std::span<const float> from, float* to) = 0;
   virtual void Download(const float* from, std::span<float> to) = 0;
   virtual void Synchronize() = 0;

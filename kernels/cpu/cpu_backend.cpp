@@ -1,5 +1,4 @@
 #include <dnnl.hpp>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,9 @@
 #include "kernels/backends.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/cpu_kv.h"
+#include "kernels/cpu/host_pages.h"
+#include "kernels/cpu/int8_matmul.h"
+#include "kernels/cpu/int8_pack.h"
 #include "kernels/cpu/kernel_set.h"
 #include "kernels/cpu/matmul.h"
 #include "kernels/top_k.h"
@@ -21,17 +23,12 @@ namespace {
 /// Page-aligned host memory, zero until written.
 class CpuBuffer final : public Buffer {
  public:
-  explicit CpuBuffer(int64_t floats) : bytes_(static_cast<size_t>(std::max<int64_t>(floats, 1)) * sizeof(float)) {
-    void* memory = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) Throw(ErrorCode::kCapacity, "{} MiB of working memory are not available", bytes_ >> 20);
-    data_ = static_cast<float*>(memory);
-  }
-  ~CpuBuffer() override { ::munmap(data_, bytes_); }
-  float* data() override { return data_; }
+  explicit CpuBuffer(int64_t floats)
+      : pages_(std::max<int64_t>(floats, 1) * static_cast<int64_t>(sizeof(float)), "working memory") {}
+  float* data() override { return reinterpret_cast<float*>(pages_.data()); }
 
  private:
-  size_t bytes_;
-  float* data_;
+  HostPages pages_;
 };
 
 /// With f32 weights AVX-512 computes in f32 throughout, so that the path of that name is the same on every processor.
@@ -45,6 +42,12 @@ const KernelSet& ChooseKernels(CpuIsa isa, WeightType weights) {
       break;
   }
   return Avx2Kernels();
+}
+
+/// The same bits whichever it is: only speed decides.
+const Int8Kernels& ChooseInt8Kernels(CpuIsa isa, const CpuFeatures& features) {
+  if (isa != CpuIsa::kAvx2 && features.avx512_vnni) return Avx512VnniInt8();
+  return features.avx_vnni ? AvxVnniInt8() : Avx2Int8();
 }
 
 std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
@@ -74,33 +77,40 @@ void LimitLibrary(CpuIsa isa, const CpuFeatures& features) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const CpuOptions& options, const CpuFeatures& features, CpuIsa isa, WeightType weights)
+  /// `floats`: how plain floats are held. `stored`: whether block types are kept as they are.
+  CpuBackend(const CpuOptions& options, const CpuFeatures& features, CpuIsa isa, WeightType floats, bool stored)
       : isa_(isa),
-        weights_(weights),
+        floats_(floats),
+        stored_(stored),
         device_(features.model_name),
-        kernels_(&ChooseKernels(isa, weights)),
+        kernels_(&ChooseKernels(isa, floats)),
         team_(options.threads),
-        matmul_(&team_, kernels_, weights),
+        matmul_(&team_, kernels_, floats),
+        int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
         attention_(&team_, kernels_) {}
 
   BackendInfo Describe() const override {
-    return {"cpu", fmt::format("{} {}", Name(isa_), weights_ == WeightType::kBF16 ? "bf16" : "f32"), device_,
-            team_.size()};
+    return {"cpu",
+            fmt::format("{} {}{}", Name(isa_), stored_ ? "int8/" : "", floats_ == WeightType::kBF16 ? "bf16" : "f32"),
+            device_, team_.size()};
   }
 
   bool host_addressable() const override { return true; }
 
   std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<CpuBuffer>(floats); }
-  std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {
-    return matmul_.Pack(outputs, inputs, rows);
+  std::unique_ptr<PackedWeights> Pack(const WeightSource& source) override {
+    if (KeepsStored(source)) return std::make_unique<Int8Weights>(team_, source);
+    return matmul_.Pack(source.outputs, source.inputs, source.read);
   }
-  int64_t PackedBytes(int64_t outputs, int64_t inputs) const override { return matmul_.PackedBytes(outputs, inputs); }
+  int64_t PackedBytes(const WeightSource& source) const override {
+    return KeepsStored(source) ? TileBytes(source) : matmul_.PackedBytes(source.outputs, source.inputs);
+  }
   void Upload(std::span<const float> from, float* to) override { std::memcpy(to, from.data(), from.size_bytes()); }
   void Download(const float* from, std::span<float> to) override { std::memcpy(to.data(), from, to.size_bytes()); }
   void Synchronize() override {}
 
   double PeakProductRate() override { return matmul_.PeakRate(); }
-  void Matmul(const MatmulArgs& args) override { matmul_.Run(args); }
+  void Matmul(const MatmulArgs& args) override;
   void RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) override;
   void RopeTable(std::span<const int64_t> positions, std::span<const double> inverse_frequencies, double magnitude,
                  MatrixView table) override;
@@ -118,14 +128,29 @@ class CpuBackend final : public Backend {
   void Attention(const AttentionArgs& args) override { attention_.Run(args); }
 
  private:
+  bool KeepsStored(const WeightSource& source) const { return stored_ && source.type && HasUniformTiles(source); }
+
   CpuIsa isa_;
-  WeightType weights_;
+  WeightType floats_;
+  bool stored_;
   std::string device_;
   const KernelSet* kernels_;
   ThreadTeam team_;
   CpuMatmul matmul_;
+  Int8Matmul int8_matmul_;
   CpuAttention attention_;
 };
+
+void CpuBackend::Matmul(const MatmulArgs& args) {
+  const int64_t outputs = args.weights->outputs();
+  CHECK(args.x.cols == args.weights->inputs() && args.x.rows <= args.y.rows);
+  CHECK(args.y.cols == (args.epilogue == Epilogue::kSwiGlu ? outputs / 2 : outputs));
+  if (const auto* stored = dynamic_cast<const Int8Weights*>(args.weights)) {
+    int8_matmul_.Run(args, *stored);
+  } else {
+    matmul_.Run(args);
+  }
+}
 
 void CpuBackend::RmsNorm(MatrixView x, const float* weight, int64_t group, float eps, MatrixView y) {
   team_.ForRange(x.rows, 1, [&](int64_t begin, int64_t end) {
@@ -236,12 +261,14 @@ std::unique_ptr<Backend> MakeCpuBackend(const CpuOptions& options) {
           Name(best));
   }
   const bool multiplies_bf16 = isa == CpuIsa::kAmx || (isa == CpuIsa::kAvx512 && features.avx512_bf16);
-  const WeightType weights = options.weights.value_or(multiplies_bf16 ? WeightType::kBF16 : WeightType::kF32);
+  const WeightType best_floats = multiplies_bf16 ? WeightType::kBF16 : WeightType::kF32;
+  const WeightType weights = options.weights.value_or(best_floats);
   if (weights == WeightType::kBF16 && !multiplies_bf16) {
     Throw(ErrorCode::kUnsupported, "bf16 weights need AVX-512 BF16 or AMX; {} computes in f32", Name(isa));
   }
+  const bool stored = weights == WeightType::kStored;
   LimitLibrary(isa, features);
-  return std::make_unique<CpuBackend>(options, features, isa, weights);
+  return std::make_unique<CpuBackend>(options, features, isa, stored ? best_floats : weights, stored);
 }
 
 }  // namespace longshot

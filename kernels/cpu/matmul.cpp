@@ -9,6 +9,7 @@
 
 #include "core/checked.h"
 #include "core/stopwatch.h"
+#include "kernels/cpu/epilogue.h"
 
 namespace longshot {
 namespace {
@@ -207,32 +208,12 @@ void CpuMatmul::RunTile(const MatmulArgs& args, const Weights& weights, int64_t 
   CHECK(status == dnnl_success, "matrix product: oneDNN status {}", static_cast<int>(status));
   const int64_t end = std::min(first_row + kRowTile, args.x.rows);
   for (int64_t r = first_row; r < end; ++r) {
-    Finish(args, chunk.first, chunk.outputs, &worker.tile[(r - first_row) * chunk.outputs], r);
-  }
-}
-
-void CpuMatmul::Finish(const MatmulArgs& args, int64_t first, int64_t outputs, float* tile_row, int64_t row) const {
-  if (args.bias != nullptr) {
-    for (int64_t i = 0; i < outputs; ++i) tile_row[i] += args.bias[first + i];
-  }
-  float* y = args.y.data + row * args.y.stride;
-  switch (args.epilogue) {
-    case Epilogue::kNone:
-      std::memcpy(y + first, tile_row, static_cast<size_t>(outputs) * sizeof(float));
-      break;
-    case Epilogue::kAdd:
-      for (int64_t i = 0; i < outputs; ++i) y[first + i] += tile_row[i];
-      break;
-    case Epilogue::kSwiGlu:
-      kernels_->swiglu(tile_row, outputs / 2, y + first / 2);
-      break;
+    FinishRow(*kernels_, args, chunk.first, chunk.outputs, &worker.tile[(r - first_row) * chunk.outputs], r);
   }
 }
 
 void CpuMatmul::Run(const MatmulArgs& args) {
   const auto& weights = static_cast<const Weights&>(*args.weights);
-  CHECK(args.x.cols == weights.inputs_ && args.x.rows <= args.y.rows);
-  CHECK(args.y.cols == (args.epilogue == Epilogue::kSwiGlu ? weights.outputs_ / 2 : weights.outputs_));
   const int64_t tiles = CeilDiv(args.x.rows, kRowTile), tile_bytes = kRowTile * args.x.cols * ElementBytes();
   const auto chunks = static_cast<int64_t>(weights.chunks_.size());
   std::atomic<int64_t> next{0};

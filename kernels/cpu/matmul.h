@@ -41,7 +41,6 @@ class CpuMatmul {
   void PrepareRows(const MatmulArgs& args, int64_t begin, int64_t end, std::byte* to) const;
   void RunTile(const MatmulArgs& args, const Weights& weights, int64_t chunk, int64_t first_row, const std::byte* rows,
                int worker);
-  void Finish(const MatmulArgs& args, int64_t first, int64_t outputs, float* tile_row, int64_t row) const;
 
   ThreadTeam* team_;
   const KernelSet* kernels_;

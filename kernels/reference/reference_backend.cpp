@@ -7,6 +7,8 @@
 #include "core/checked.h"
 #include "kernels/backends.h"
 #include "kernels/cpu/half.h"
+#include "kernels/reference/int8_product.h"
+#include "kernels/stored_group.h"
 #include "kernels/top_k.h"
 
 /// The definition of every operation: naive loops, f32 storage, double accumulation in ascending order.
@@ -34,6 +36,38 @@ class PlainWeights final : public PackedWeights {
  private:
   int64_t outputs_, inputs_;
   std::vector<float> values_;
+};
+
+/// Rows as their file stores them.
+class StoredWeights final : public PackedWeights {
+ public:
+  struct Row {
+    DType type;
+    std::vector<std::byte> blocks;
+  };
+
+  explicit StoredWeights(const WeightSource& source) : inputs_(source.inputs) {
+    for (int64_t r = 0; r < source.outputs; ++r) {
+      const DType type = source.type(r);
+      const std::byte* blocks = source.stored(r);
+      rows_.push_back({type, {blocks, blocks + RowBytes(type, inputs_)}});
+    }
+  }
+  static int64_t RowBytes(DType type, int64_t inputs) {
+    return inputs / Info(type).block_size * Info(type).block_bytes;
+  }
+  int64_t outputs() const override { return static_cast<int64_t>(rows_.size()); }
+  int64_t inputs() const override { return inputs_; }
+  int64_t bytes() const override {
+    int64_t bytes = 0;
+    for (const Row& row : rows_) bytes += static_cast<int64_t>(row.blocks.size());
+    return bytes;
+  }
+  const Row& At(int64_t r) const { return rows_[r]; }
+
+ private:
+  int64_t inputs_;
+  std::vector<Row> rows_;
 };
 
 /// Rows as f32 after rounding to the row type, [layers, slots, kv_heads * head_dim].
@@ -71,16 +105,27 @@ bool Sees(const HeadView& view, int64_t position) {
 
 class ReferenceBackend final : public Backend {
  public:
-  BackendInfo Describe() const override { return {"reference", "reference f64", "any processor", 1}; }
+  explicit ReferenceBackend(WeightType weights) : weights_(weights) { CHECK(weights != WeightType::kBF16); }
+
+  BackendInfo Describe() const override {
+    const bool stored = weights_ == WeightType::kStored;
+    return {"reference", stored ? "reference int8/f64" : "reference f64", "any processor", 1};
+  }
   bool host_addressable() const override { return true; }
 
   std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<HostBuffer>(floats); }
-  std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {
-    auto weights = std::make_unique<PlainWeights>(outputs, inputs);
-    for (int64_t r = 0; r < outputs; ++r) rows(r, weights->Row(r));
+  std::unique_ptr<PackedWeights> Pack(const WeightSource& source) override {
+    if (KeepsStored(source)) return std::make_unique<StoredWeights>(source);
+    auto weights = std::make_unique<PlainWeights>(source.outputs, source.inputs);
+    for (int64_t r = 0; r < source.outputs; ++r) source.read(r, weights->Row(r));
     return weights;
   }
-  int64_t PackedBytes(int64_t outputs, int64_t inputs) const override { return outputs * inputs * 4; }
+  int64_t PackedBytes(const WeightSource& source) const override {
+    if (!KeepsStored(source)) return source.outputs * source.inputs * 4;
+    int64_t bytes = 0;
+    for (int64_t r = 0; r < source.outputs; ++r) bytes += StoredWeights::RowBytes(source.type(r), source.inputs);
+    return bytes;
+  }
   void Upload(std::span<const float> from, float* to) override { std::copy(from.begin(), from.end(), to); }
   void Download(const float* from, std::span<float> to) override { std::copy_n(from, to.size(), to.data()); }
   void Synchronize() override {}
@@ -103,23 +148,43 @@ class ReferenceBackend final : public Backend {
   void Attention(const AttentionArgs& args) override;
 
  private:
+  bool KeepsStored(const WeightSource& source) const {
+    if (weights_ != WeightType::kStored || !source.type) return false;
+    for (int64_t r = 0; r < source.outputs; ++r) {
+      if (!IsBlockType(source.type(r))) return false;
+    }
+    return true;
+  }
   /// Slots that row `node` sees under `view`, in ascending position.
   static std::vector<int64_t> VisibleSlots(const RowTopology& topology, int64_t node, const HeadView& view);
+
+  WeightType weights_;
 };
 
+/// y = bias + x W^T of one row x, already normalised.
+void MultiplyRow(const PackedWeights& weights, std::span<const double> x, const float* bias, std::span<double> y) {
+  const auto* stored = dynamic_cast<const StoredWeights*>(&weights);
+  const Int8Row rounded = stored ? RoundToInt8(std::vector<float>(x.begin(), x.end())) : Int8Row();
+  for (int64_t o = 0; o < weights.outputs(); ++o) {
+    double sum = bias ? bias[o] : 0.0;
+    if (stored) {
+      sum += Int8Product(stored->At(o).type, stored->At(o).blocks.data(), rounded);
+    } else {
+      const std::span<const float> w = static_cast<const PlainWeights&>(weights).Row(o);
+      for (int64_t i = 0; i < weights.inputs(); ++i) sum += x[i] * w[i];
+    }
+    y[o] = sum;
+  }
+}
+
 void ReferenceBackend::Matmul(const MatmulArgs& args) {
-  const auto& weights = static_cast<const PlainWeights&>(*args.weights);
+  const PackedWeights& weights = *args.weights;
   std::vector<double> x(weights.inputs()), y(weights.outputs());
   for (int64_t t = 0; t < args.x.rows; ++t) {
     const float* row = args.x.data + t * args.x.stride;
     const double scale = args.norm ? InverseRms(row, weights.inputs(), args.norm_eps) : 1.0;
     for (int64_t i = 0; i < weights.inputs(); ++i) x[i] = row[i] * scale * (args.norm ? args.norm[i] : 1.0);
-    for (int64_t o = 0; o < weights.outputs(); ++o) {
-      double sum = args.bias ? args.bias[o] : 0.0;
-      const std::span<const float> w = weights.Row(o);
-      for (int64_t i = 0; i < weights.inputs(); ++i) sum += x[i] * w[i];
-      y[o] = sum;
-    }
+    MultiplyRow(weights, x, args.bias, y);
     float* out = args.y.data + t * args.y.stride;
     for (int64_t o = 0; o < args.y.cols; ++o) {
       switch (args.epilogue) {
@@ -266,6 +331,8 @@ void ReferenceBackend::Attention(const AttentionArgs& args) {
 
 }  // namespace
 
-std::unique_ptr<Backend> MakeReferenceBackend() { return std::make_unique<ReferenceBackend>(); }
+std::unique_ptr<Backend> MakeReferenceBackend(WeightType weights) {
+  return std::make_unique<ReferenceBackend>(weights);
+}
 
 }  // namespace longshot

@@ -4,6 +4,8 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "kernels/stored_group.h"
+#include "runtime/model/weight_source.h"
 
 namespace longshot {
 namespace {
@@ -15,11 +17,35 @@ int64_t KvColumns(const ModelConfig& c) { return int64_t{c.kv_heads} * c.head_di
 
 MatrixView Dense(Buffer& buffer, int64_t rows, int64_t cols) { return {buffer.data(), rows, cols, cols}; }
 
-/// Reads every row for the sake of `DequantizeRow`'s check.
+/// Reads every row for the sake of the check that its values are finite.
 void CheckRows(const TensorInfo& tensor) {
   std::vector<float> row(static_cast<size_t>(tensor.shape.back()));
   const int64_t rows = tensor.elements() / tensor.shape.back();
-  for (int64_t r = 0; r < rows; ++r) DequantizeRow(tensor, r, 0, row);
+  for (int64_t r = 0; r < rows; ++r) {
+    if (IsBlockType(tensor.type)) {
+      StoredRow(tensor, r, 0);
+    } else {
+      DequantizeRow(tensor, r, 0, row);
+    }
+  }
+}
+
+/// The matrices of one layer as they are packed.
+struct LayerSources {
+  WeightSource qkv, output, gate_up, down;
+};
+
+LayerSources SourcesOf(const ModelFile& file, int layer) {
+  const auto find = [&](const char* name) { return file.Find(fmt::format("blk.{}.{}", layer, name)); };
+  return {
+      .qkv = StackedRows({find("attn_q.weight"), find("attn_k.weight"), find("attn_v.weight")}, file.config().head_dim),
+      .output = StackedRows({find("attn_output.weight")}, 0),
+      .gate_up = AlternatingRows(*find("ffn_gate.weight"), *find("ffn_up.weight")),
+      .down = StackedRows({find("ffn_down.weight")}, 0)};
+}
+
+WeightSource HeadSource(const ModelFile& file) {
+  return StackedRows({file.Find(file.config().tied_head ? "token_embd.weight" : "output.weight")}, 0);
 }
 
 }  // namespace
@@ -58,7 +84,7 @@ Model::Model(Backend* backend, std::shared_ptr<const ModelFile> file, const Mode
   embedding_ = file_->Find("token_embd.weight");
   for (int i = 0; i < config_.layers; ++i) layers_.push_back(LoadLayer(i));
   output_norm_ = Vector("output_norm.weight");
-  head_ = Matrix(config_.tied_head ? "token_embd.weight" : "output.weight");
+  head_ = backend_->Pack(HeadSource(*file_));
   if (!config_.tied_head) CheckRows(*embedding_);  // packing has not read them
   file_->ReleasePages();
 }
@@ -74,37 +100,20 @@ std::unique_ptr<Buffer> Model::Vector(const std::string& name) const {
   return buffer;
 }
 
-std::unique_ptr<PackedWeights> Model::Matrix(const std::string& name) const {
-  const TensorInfo& tensor = *file_->Find(name);
-  return backend_->Pack(tensor.shape[0], tensor.shape[1],
-                        [&](int64_t row, std::span<float> out) { DequantizeRow(tensor, row, 0, out); });
-}
-
 Model::Layer Model::LoadLayer(int index) const {
   const std::string prefix = fmt::format("blk.{}.", index);
   const auto find = [&](const char* name) -> const TensorInfo& { return *file_->Find(prefix + name); };
   Layer layer;
   layer.attention_norm = Vector(prefix + "attn_norm.weight");
   layer.ffn_norm = Vector(prefix + "ffn_norm.weight");
-  layer.output = Matrix(prefix + "attn_output.weight");
-  layer.down = Matrix(prefix + "ffn_down.weight");
 
-  const TensorInfo &q = find("attn_q.weight"), &k = find("attn_k.weight"), &v = find("attn_v.weight");
-  const int64_t q_rows = QueryColumns(config_), kv_rows = KvColumns(config_);
-  layer.qkv = backend_->Pack(QkvColumns(config_), config_.embed_dim, [&](int64_t row, std::span<float> out) {
-    if (row < q_rows) {
-      DequantizeRow(q, row, config_.head_dim, out);
-    } else if (row < q_rows + kv_rows) {
-      DequantizeRow(k, row - q_rows, config_.head_dim, out);
-    } else {
-      DequantizeRow(v, row - q_rows - kv_rows, config_.head_dim, out);
-    }
-  });
-  const TensorInfo &gate = find("ffn_gate.weight"), &up = find("ffn_up.weight");
-  layer.gate_up = backend_->Pack(
-      2 * int64_t{config_.ffn_dim}, config_.embed_dim,
-      [&](int64_t row, std::span<float> out) { DequantizeRow(row % 2 == 0 ? gate : up, row / 2, 0, out); });
+  const LayerSources sources = SourcesOf(*file_, index);
+  layer.qkv = backend_->Pack(sources.qkv);
+  layer.output = backend_->Pack(sources.output);
+  layer.gate_up = backend_->Pack(sources.gate_up);
+  layer.down = backend_->Pack(sources.down);
   if (config_.qkv_bias) {
+    const int64_t q_rows = QueryColumns(config_), kv_rows = KvColumns(config_);
     std::vector<float> bias(QkvColumns(config_));
     DequantizeRow(find("attn_q.bias"), 0, 0, std::span(bias).first(q_rows));
     DequantizeRow(find("attn_k.bias"), 0, 0, std::span(bias).subspan(q_rows, kv_rows));
@@ -119,15 +128,20 @@ Model::Layer Model::LoadLayer(int index) const {
   return layer;
 }
 
-int64_t Model::WeightBytes(const Backend& backend, const ModelConfig& c) {
-  const int64_t layer = backend.PackedBytes(QkvColumns(c), c.embed_dim) +
-                        backend.PackedBytes(c.embed_dim, QueryColumns(c)) +
-                        backend.PackedBytes(2 * int64_t{c.ffn_dim}, c.embed_dim) +
-                        backend.PackedBytes(c.embed_dim, c.ffn_dim) + int64_t{8} * c.embed_dim;
-  return CheckedProduct({c.layers, layer}, "weights") + backend.PackedBytes(c.vocab_size, c.embed_dim);
+int64_t Model::WeightBytes(const Backend& backend, const ModelFile& file) {
+  file.RequireDecoder();
+  int64_t bytes = backend.PackedBytes(HeadSource(file));
+  for (int i = 0; i < file.config().layers; ++i) {
+    const LayerSources layer = SourcesOf(file, i);
+    for (const WeightSource* matrix : {&layer.qkv, &layer.output, &layer.gate_up, &layer.down}) {
+      bytes = CheckedAdd(bytes, backend.PackedBytes(*matrix), "weights");
+    }
+    bytes = CheckedAdd(bytes, int64_t{8} * file.config().embed_dim, "weights");
+  }
+  return bytes;
 }
 
-int64_t Model::weight_bytes() const { return WeightBytes(*backend_, config_); }
+int64_t Model::weight_bytes() const { return WeightBytes(*backend_, *file_); }
 
 KvGeometry Model::Geometry(int64_t capacity, DType k_type, DType v_type) const {
   return {config_.layers, config_.kv_heads, config_.head_dim, capacity, k_type, v_type};

@@ -58,8 +58,9 @@ class Model {
   Backend& backend() const { return *backend_; }
   const ModelFile& file() const { return *file_; }
   int64_t weight_bytes() const;
-  /// What `Model` would hold for this config on this backend, before anything is allocated.
-  static int64_t WeightBytes(const Backend& backend, const ModelConfig& config);
+  /// What `Model` would hold of this file on this backend, before anything is allocated.
+  /// Errors: those of `ModelFile::RequireDecoder`.
+  static int64_t WeightBytes(const Backend& backend, const ModelFile& file);
 
   /// Shape of the KV rows of one sequence of this model.
   KvGeometry Geometry(int64_t capacity, DType k_type, DType v_type) const;
@@ -71,7 +72,6 @@ class Model {
  private:
   struct Layer;
   std::unique_ptr<Buffer> Vector(const std::string& name) const;
-  std::unique_ptr<PackedWeights> Matrix(const std::string& name) const;
   Layer LoadLayer(int index) const;
   void Embed(std::span<const Token> tokens, Scratch& scratch) const;
   void Attend(const Layer& layer, int index, const ForwardArgs& args, Scratch& scratch) const;

@@ -83,6 +83,10 @@ class ModelFile {
 /// Errors: kFormat naming the tensor when a value is infinite or NaN.
 void DequantizeRow(const TensorInfo& tensor, int64_t row, int head_dim, std::span<float> out);
 
+/// The same row's blocks as they are stored. REQUIRES: a block type.
+/// Errors: kFormat naming the tensor when a scale or minimum is infinite or NaN.
+const std::byte* StoredRow(const TensorInfo& tensor, int64_t row, int head_dim);
+
 /// `count` elements of `type` at `src` to f32. REQUIRES: count is a multiple of the block size.
 void Dequantize(DType type, const std::byte* src, int64_t count, float* out);
 

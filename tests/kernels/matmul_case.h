@@ -61,9 +61,9 @@ inline MatmulCase RandomMatmulCase(Draws& draws, MatmulShape shape, Epilogue epi
 }
 
 inline std::unique_ptr<PackedWeights> PackWeights(Backend& backend, const MatmulCase& c) {
-  return backend.Pack(c.shape.outputs, c.shape.inputs, [&](int64_t row, std::span<float> out) {
-    std::copy_n(c.weights.begin() + row * c.shape.inputs, c.shape.inputs, out.begin());
-  });
+  return backend.Pack({.outputs = c.shape.outputs, .inputs = c.shape.inputs, .read = [&](int64_t row, auto out) {
+                         std::copy_n(c.weights.begin() + row * c.shape.inputs, c.shape.inputs, out.begin());
+                       }});
 }
 
 /// y of rows [first, first + rows) of the case, computed in one call, on weights packed before.

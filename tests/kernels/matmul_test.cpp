@@ -113,10 +113,11 @@ TEST(Matmul, PackedBytesAreForetold) {
     const auto backend = MakeCpuBackend(options);
     const auto zeros = [](int64_t, std::span<float> out) { std::fill(out.begin(), out.end(), 0.0f); };
     for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{960, 576}, {49, 33}, {1, 1}, {1000, 100}}) {
-      const auto weights = backend->Pack(outputs, inputs, zeros);
+      const WeightSource source{.outputs = outputs, .inputs = inputs, .read = zeros};
+      const auto weights = backend->Pack(source);
       EXPECT_EQ(weights->outputs(), outputs);
       EXPECT_EQ(weights->inputs(), inputs);
-      EXPECT_EQ(weights->bytes(), backend->PackedBytes(outputs, inputs)) << outputs << " x " << inputs;
+      EXPECT_EQ(weights->bytes(), backend->PackedBytes(source)) << outputs << " x " << inputs;
     }
   });
 }

@@ -29,10 +29,8 @@ class FarBackend final : public Backend {
     memory_.emplace_back(buffer->data(), buffer->data() + floats);
     return buffer;
   }
-  std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows) override {
-    return inner_->Pack(outputs, inputs, rows);
-  }
-  int64_t PackedBytes(int64_t outputs, int64_t inputs) const override { return inner_->PackedBytes(outputs, inputs); }
+  std::unique_ptr<PackedWeights> Pack(const WeightSource& source) override { return inner_->Pack(source); }
+  int64_t PackedBytes(const WeightSource& source) const override { return inner_->PackedBytes(source); }
   void Upload(std::span<const float> from, float* to) override { inner_->Upload(from, to); }
   void Download(const float* from, std::span<float> to) override {
     ++downloads_;

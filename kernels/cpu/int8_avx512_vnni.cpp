@@ -1,0 +1,26 @@
+#include "kernels/cpu/simd_int8_avx512.h"
+
+namespace longshot {
+namespace {
+
+/// Register tile: 6 rows by 32 outputs, twice 12 sums and 4 vectors of quads of the 32 registers.
+constexpr int kTileRows = 6, kTileHalves = 2, kFewRows = 7;
+
+template <int kBits>
+inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
+  return {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
+}
+
+}  // namespace
+}  // namespace longshot
+
+#include "kernels/cpu/int8_kernel.h"
+
+namespace longshot {
+
+const Int8Kernels& Avx512VnniInt8() {
+  static const Int8Kernels kernels = MakeInt8Kernels();
+  return kernels;
+}
+
+}  // namespace longshot

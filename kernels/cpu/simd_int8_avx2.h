@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+
+#include "kernels/cpu/simd_avx2.h"
+
+/// Bytes and sixteen integer lanes as two AVX2 registers: the same operations as `simd_int8_avx512.h`.
+namespace longshot {
+namespace {
+
+struct U8x64 {
+  __m256i lo, hi;
+
+  static U8x64 Load(const std::byte* p) {
+    return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+            _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
+  }
+  void Store(std::byte* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), lo);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), hi);
+  }
+};
+
+struct I32x16 {
+  __m256i lo, hi;
+
+  static I32x16 Set(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+  F32x16 ToFloat() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
+};
+
+template <int kBits>
+inline U8x64 ShiftMasked(U8x64 a, uint8_t mask) {
+  const __m256i m = _mm256_set1_epi8(static_cast<char>(mask));
+  const auto shift = [](__m256i x) {
+    if constexpr (kBits > 0) return _mm256_slli_epi16(x, kBits);
+    if constexpr (kBits < 0) return _mm256_srli_epi16(x, -kBits);
+    return x;
+  };
+  return {_mm256_and_si256(shift(a.lo), m), _mm256_and_si256(shift(a.hi), m)};
+}
+inline U8x64 operator|(U8x64 a, U8x64 b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
+
+template <int kBits>
+inline I32x16 ShiftLeft(I32x16 a) {
+  return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};
+}
+inline F32x16 LoadI8(const std::byte* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+          _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+
+inline float ReduceMaxMagnitude(F32x16 a, F32x16 b) {
+  const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+  const auto bits = [&](__m256 x) { return _mm256_and_si256(_mm256_castps_si256(x), magnitude); };
+  const __m256i m =
+      _mm256_max_epu32(_mm256_max_epu32(bits(a.lo), bits(a.hi)), _mm256_max_epu32(bits(b.lo), bits(b.hi)));
+  __m128i r = _mm_max_epu32(_mm256_castsi256_si128(m), _mm256_extracti128_si256(m, 1));
+  r = _mm_max_epu32(r, _mm_shuffle_epi32(r, 0x4e));
+  r = _mm_max_epu32(r, _mm_shuffle_epi32(r, 0xb1));
+  return __builtin_bit_cast(float, _mm_cvtsi128_si32(r));
+}
+
+inline int32_t StoreRounded(F32x16 a, int8_t* p) {
+  const __m256i q0 = _mm256_cvtps_epi32(a.lo), q1 = _mm256_cvtps_epi32(a.hi);
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(q0, q1), 0xd8);
+  const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  const __m256i sum = _mm256_add_epi32(q0, q1);
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+
+}  // namespace
+}  // namespace longshot
