@@ -62,6 +62,8 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
     progress.Show(done, total);
     return !Interrupted();
   };
+  generate.restore = request.restore;
+  generate.keep = request.keep;
   generate.interrupted = Interrupted;
   Answer answer;
   answer.result = engine.Generate(generate);

@@ -23,6 +23,8 @@ struct AnswerRequest {
   bool ignore_eos = false;
   std::vector<std::string> stops;
   DraftPlan draft;
+  std::function<int64_t(SequenceId)> restore;  ///< as in `GenerateRequest`; may be empty, as the two below
+  std::function<void(SequenceId)> keep;
   std::function<void(std::string_view)> on_text;  ///< text as it becomes certain; may be empty
 };
 

@@ -24,6 +24,7 @@ std::span<const Command> Commands();
 bool ParseArguments(const CommandLine& line, std::span<const std::string> arguments);
 
 int RunGenerate(std::span<const std::string> arguments);
+int RunPrefill(std::span<const std::string> arguments);
 int RunDemo(std::span<const std::string> arguments);
 int RunInspect(std::span<const std::string> arguments);
 int RunTokenize(std::span<const std::string> arguments);

@@ -56,7 +56,7 @@ DemoRun ToDemoRun(const Answer& answer, const std::string& plain_text) {
   const GenerationMetrics& metrics = answer.result.metrics;
   return {.tokens = metrics.emitted_tokens,
           .decode_ms = metrics.time_ms.decode(),
-          .total_ms = metrics.time_ms.prefill + metrics.time_ms.prefill_draft + metrics.time_ms.decode(),
+          .total_ms = metrics.time_ms.total(),
           .identical = answer.text == plain_text,
           .looping = metrics.looping_share > kLoopingShare,
           .metrics = metrics};

@@ -6,6 +6,7 @@
 
 #include "cli/answer.h"
 #include "cli/build_info.h"
+#include "cli/cached_prompt.h"
 #include "cli/command.h"
 #include "cli/fit_context.h"
 #include "cli/generate_options.h"
@@ -86,9 +87,11 @@ json Report(std::span<const Section> sections, std::span<const Token> prompt, co
 int RunGenerate(std::span<const std::string> arguments) {
   GenerateOptions options;
   ResultOptions results;
+  PromptCacheOptions cache_options;
   const std::vector<Section> sections = options.Sections();
   CommandLine line("generate", "Answers a question about a long document with speculative decoding.");
   for (const Section& section : sections) line.Add(section);
+  line.Add({"cache", BindFields(cache_options)});
   line.Add({"result", BindFields(results)});
   line.Example("longshot generate --doc report.txt -p 'What went wrong in March?' --spec-type copy -n 200");
   if (!ParseArguments(line, arguments)) return 0;
@@ -96,6 +99,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   // Everything that can be wrong with the request is found before the weights are packed.
   const ResultFile result(results.json);
   RequireConsistent(options);
+  RequireCachePath(cache_options.file);
   const DrafterEntry& entry = FindDrafter(options.drafter.type);
   ParseTreeShape(options.drafter.tree.shape);
   StopMatcher(options.answer.stops);
@@ -118,6 +122,7 @@ int RunGenerate(std::span<const std::string> arguments) {
                                    entry.most_bytes({options.answer.ctx_size, config.vocab_size}));
   const DraftPlan plan = MeasureDraft(*loaded.target, prompt_tokens, options.drafter);
   const auto drafter = MakeDrafter(options.drafter);
+  CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
   Engine engine(loaded.target.get(), verifier.get(), drafter.get());
   const Answer answer = RunAnswer(engine, tokenizer,
                                   {.prompt = prompt,
@@ -127,6 +132,8 @@ int RunGenerate(std::span<const std::string> arguments) {
                                    .ignore_eos = options.answer.ignore_eos,
                                    .stops = options.answer.stops,
                                    .draft = plan,
+                                   .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
+                                   .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
                                    .on_text = WriteOutput});
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
   PrintSummary(options, results, answer, drafter->idle());

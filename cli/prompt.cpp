@@ -1,5 +1,7 @@
 #include "cli/prompt.h"
 
+#include <utility>
+
 #include "cli/document.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
@@ -7,24 +9,45 @@
 
 namespace longshot {
 
+namespace {
+
+/// What the options say beside the question.
+ChatPrompt ReadFrame(const PromptOptions& options) {
+  ChatPrompt prompt;
+  if (!options.documents.empty()) prompt.document = ReadDocuments(options.documents);
+  if (!options.system.empty()) prompt.system = options.system;
+  return prompt;
+}
+
+ChatFormat ResolveFormat(const Tokenizer& tokenizer, PromptOptions& options) {
+  const ChatFormat format = options.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
+                                                          : ChatFormatByName(options.chat_template);
+  options.chat_template = Name(format);
+  return format;
+}
+
+}  // namespace
+
 std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
   if (!options.question.empty() && !options.question_file.empty()) {
     Throw(ErrorCode::kUsage, "-p and -f are both the question: give one of them");
   }
-  ChatPrompt prompt;
-  prompt.question = options.question;
+  std::string question = options.question;
   if (!options.question_file.empty()) {
-    prompt.question = ReadFile(options.question_file == "-" ? "/dev/stdin" : options.question_file);
+    question = ReadFile(options.question_file == "-" ? "/dev/stdin" : options.question_file);
   }
-  if (prompt.question.empty() && options.documents.empty()) {
+  if (question.empty() && options.documents.empty()) {
     Throw(ErrorCode::kUsage, "nothing to answer: give a question with -p or -f, and a long document with --doc");
   }
-  if (!options.documents.empty()) prompt.document = ReadDocuments(options.documents);
-  if (!options.system.empty()) prompt.system = options.system;
-  const ChatFormat format = options.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
-                                                          : ChatFormatByName(options.chat_template);
-  options.chat_template = Name(format);
-  return EncodeChat(tokenizer, format, prompt);
+  ChatPrompt prompt = ReadFrame(options);
+  prompt.question = std::move(question);
+  return EncodeChat(tokenizer, ResolveFormat(tokenizer, options), prompt);
+}
+
+std::vector<Token> BuildDocumentPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
+  if (options.documents.empty()) Throw(ErrorCode::kUsage, "nothing to read: give the long document with --doc");
+  const ChatPrompt prompt = ReadFrame(options);
+  return EncodeChatDocument(tokenizer, ResolveFormat(tokenizer, options), prompt);
 }
 
 }  // namespace longshot

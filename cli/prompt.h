@@ -13,4 +13,8 @@ namespace longshot {
 /// neither a question nor a document; those of `ReadDocuments` and `EncodeChat`.
 std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options);
 
+/// The beginning of every prompt about the documents of `options`, through their last token; replaces
+/// `options.chat_template` too. Errors: kUsage when there is no document; as above.
+std::vector<Token> BuildDocumentPrompt(const Tokenizer& tokenizer, PromptOptions& options);
+
 }  // namespace longshot

@@ -33,19 +33,21 @@ json MetricsJson(const GenerationMetrics& metrics) {
 
 json TimingsJson(const GenerationMetrics& metrics) {
   const double decode_ms = metrics.time_ms.decode();
-  return {{"prompt_n", metrics.prompt_tokens},
+  const int64_t computed = metrics.prompt_tokens - metrics.cached_tokens;
+  return {{"prompt_n", computed},
           {"prompt_ms", metrics.time_ms.prefill},
-          {"prompt_per_second", PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill)},
+          {"prompt_per_second", PerSecond(computed, metrics.time_ms.prefill)},
           {"predicted_n", metrics.emitted_tokens},
           {"predicted_ms", decode_ms},
           {"predicted_per_second", PerSecond(metrics.emitted_tokens, decode_ms)},
           {"draft_n", metrics.num_draft_tokens},
           {"draft_n_accepted", metrics.num_accepted_tokens},
-          {"cache_n", 0}};
+          {"cache_n", metrics.cached_tokens}};
 }
 
 json PhasesJson(const PhaseTimes& times) {
-  return {{"prefill_target", times.prefill},
+  return {{"restore", times.restore},
+          {"prefill_target", times.prefill},
           {"prefill_draft", times.prefill_draft},
           {"draft", times.draft},
           {"score", times.score},
@@ -72,7 +74,7 @@ json AnswerJson(const Answer& answer) {
           {"output_sha256", answer.sha256},
           {"looping", metrics.looping_share > kLoopingShare},
           {"looping_share", metrics.looping_share},
-          {"latency_ms", metrics.time_ms.prefill + metrics.time_ms.prefill_draft + metrics.time_ms.decode()},
+          {"latency_ms", metrics.time_ms.total()},
           {"timings", TimingsJson(metrics)},
           {"phases_ms", PhasesJson(metrics.time_ms)},
           {"metrics", MetricsJson(metrics)}};
@@ -95,12 +97,12 @@ std::string AcceptanceLine(const GenerationMetrics& metrics) {
 
 std::string SpeedLine(const GenerationMetrics& metrics) {
   const double decode_ms = metrics.time_ms.decode();
+  const int64_t computed = metrics.prompt_tokens - metrics.cached_tokens;
   return fmt::format(
       "prefill {} tokens in {:.0f} ms ({:.0f} tok/s), decode {} tokens in {:.0f} ms ({:.1f} tok/s), "
       "mean acceptance length {:.2f} over all {} passes",
-      metrics.prompt_tokens, metrics.time_ms.prefill, PerSecond(metrics.prompt_tokens, metrics.time_ms.prefill),
-      metrics.emitted_tokens, decode_ms, PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(),
-      metrics.target_passes);
+      computed, metrics.time_ms.prefill, PerSecond(computed, metrics.time_ms.prefill), metrics.emitted_tokens,
+      decode_ms, PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
 }
 
 Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {

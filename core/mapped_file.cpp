@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 
 namespace longshot {
@@ -72,22 +73,9 @@ std::string ReadFile(const std::string& path) {
 }
 
 void WriteFileAtomically(const std::string& path, const std::string& content) {
-  const std::string temporary = path + ".part";
-  const auto fail = [&] {
-    const std::string reason = std::strerror(errno);
-    ::unlink(temporary.c_str());
-    Throw(ErrorCode::kIo, "cannot write {}: {}", path, reason);
-  };
-  FileDescriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-  if (file.fd < 0) Throw(ErrorCode::kIo, "cannot write {}: {}", path, std::strerror(errno));
-  for (size_t done = 0; done < content.size();) {
-    const ssize_t n = ::write(file.fd, content.data() + done, content.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail();
-    done += static_cast<size_t>(n);
-  }
-  if (::fsync(file.fd) != 0 && errno != EINVAL && errno != ENOTSUP) fail();
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail();
+  AtomicFile file(path);
+  file.Write(std::as_bytes(std::span(content)));
+  file.Commit();
 }
 
 }  // namespace longshot

@@ -24,6 +24,7 @@ enum class PlantedBug : uint8_t {
   kTokenizerSize,      ///< tokenizer.json: ids of added tokens are believed
   kCharsMap,           ///< tokenizer.model: a precompiled character map reaches sentencepiece
   kChatTemplate,       ///< a template is expanded instead of recognised
+  kCacheSize,          ///< the sizes of a prompt cache are believed
 };
 
 #ifndef LONGSHOT_PLANTED_BUG

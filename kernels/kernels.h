@@ -188,6 +188,17 @@ class Backend {
   virtual void ExportKv(const KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) = 0;
   /// Overwrites slots [first_slot, first_slot + count) of every layer with NaN: proves that nobody reads them.
   virtual void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) = 0;
+
+  // KV rows as they are stored, for files. The image of a layer is its slots [0, rows) in the backend's own layout.
+  /// Name of the layout: the same name, geometry (capacity aside) and rows, the same bytes. Changes with the layout.
+  virtual std::string KvLayout() const = 0;
+  /// Bytes of one layer's image of `rows` slots; does not depend on the capacity. Errors: kFormat on overflow.
+  virtual int64_t KvImageBytes(const KvGeometry& geometry, int64_t rows) const = 0;
+  /// Copies slots [0, rows) of a layer into `image`, which holds zeros; done when it returns.
+  virtual void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) = 0;
+  /// Copies the first `rows` slots of an image of `image_rows` into a layer, bit for bit; done when it returns. Slots
+  /// beyond `rows` may come to hold anything. Whatever the bytes are, only numbers can be wrong.
+  virtual void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) = 0;
   virtual void Attention(const AttentionArgs& args) = 0;
 };
 

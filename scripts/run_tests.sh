@@ -79,7 +79,7 @@ only='-LE gpu|slow'
 [ -z "$long" ] || only='-LE gpu'
 
 # The short form sanitizes the folders that touch raw memory and files; `--long` and `make asan` all of them.
-memory_folders="core;kernels;runtime/text;runtime/kv;runtime/model"
+memory_folders="core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache"
 [ -z "$long" ] || memory_folders="$memory_folders;runtime/config;runtime/spec;runtime/engine;verifier;drafters;cli"
 
 build release release all && check release build ${only}

@@ -125,6 +125,12 @@ class CpuBackend final : public Backend {
   void CompactKv(KvBuffer& kv, int64_t first_slot, std::span<const int64_t> from) override;
   void ExportKv(const KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) override;
   void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) override;
+  std::string KvLayout() const override { return CpuKv::kLayout; }
+  int64_t KvImageBytes(const KvGeometry& geometry, int64_t rows) const override {
+    return CheckedProduct({geometry.kv_heads, CpuKv::ImageBytes(geometry, rows)}, "KV image");
+  }
+  void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) override;
+  void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) override;
   void Attention(const AttentionArgs& args) override { attention_.Run(args); }
 
  private:
@@ -249,6 +255,31 @@ void CpuBackend::PoisonKv(KvBuffer& buffer, int64_t first_slot, int64_t count) {
       }
     }
   }
+}
+
+void CpuBackend::SaveKv(const KvBuffer& buffer, int layer, int64_t rows, std::span<std::byte> image) {
+  const auto& kv = static_cast<const CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  const int64_t head_bytes = CpuKv::ImageBytes(g, rows);
+  CHECK(rows >= 0 && rows <= g.capacity && std::ssize(image) == g.kv_heads * head_bytes);
+  team_.ForRange(g.kv_heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t h = begin; h < end; ++h) {
+      kv.SaveHead(layer, static_cast<int>(h), rows, image.data() + h * head_bytes);
+    }
+  });
+}
+
+void CpuBackend::LoadKv(KvBuffer& buffer, int layer, int64_t rows, std::span<const std::byte> image,
+                        int64_t image_rows) {
+  auto& kv = static_cast<CpuKv&>(buffer);
+  const KvGeometry& g = kv.geometry();
+  const int64_t head_bytes = CpuKv::ImageBytes(g, image_rows);
+  CHECK(rows >= 0 && rows <= g.capacity && rows <= image_rows && std::ssize(image) == g.kv_heads * head_bytes);
+  team_.ForRange(g.kv_heads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t h = begin; h < end; ++h) {
+      kv.LoadHead(layer, static_cast<int>(h), rows, image.data() + h * head_bytes, image_rows);
+    }
+  });
 }
 
 }  // namespace

@@ -141,6 +141,29 @@ void CpuKv::CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, st
   if (whole < rows) CopyValue(layer, head, block * kKeyBlock + whole, values, static_cast<int>(whole));
 }
 
+int64_t CpuKv::ImageBytes(const KvGeometry& g, int64_t rows) {
+  const int64_t row = RoundUp(g.head_dim, 32) * (ElementBytes(g.k_type) + ElementBytes(g.v_type));
+  return CheckedProduct({CheckedAdd(rows, kKeyBlock - 1, "KV image") / kKeyBlock, kKeyBlock, row}, "KV image");
+}
+
+void CpuKv::SaveHead(int layer, int head, int64_t rows, std::byte* image) const {
+  const int64_t whole = rows / kKeyBlock;
+  std::byte* values = image + CeilDiv(rows, kKeyBlock) * key_block_bytes_;
+  std::memcpy(image, KeyBlock(layer, head, 0), whole * key_block_bytes_);
+  std::memcpy(values, ValueBlock(layer, head, 0), whole * value_block_bytes_);
+  // Slots behind the last row are left out: they hold what was tried there.
+  if (rows % kKeyBlock == 0) return;
+  CopyLeadingRows(layer, head, whole, rows % kKeyBlock, image + whole * key_block_bytes_,
+                  values + whole * value_block_bytes_);
+}
+
+void CpuKv::LoadHead(int layer, int head, int64_t rows, const std::byte* image, int64_t image_rows) {
+  const int64_t blocks = CeilDiv(rows, kKeyBlock);
+  const std::byte* values = image + CeilDiv(image_rows, kKeyBlock) * key_block_bytes_;
+  std::memcpy(KeyBlock(layer, head, 0), image, blocks * key_block_bytes_);
+  std::memcpy(ValueBlock(layer, head, 0), values, blocks * value_block_bytes_);
+}
+
 void CpuKv::ZeroValues(uint64_t places, std::byte* values) const {
   const DType type = geometry_.v_type;
   const int bytes = ElementBytes(type);

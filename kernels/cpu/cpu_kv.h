@@ -14,6 +14,9 @@ namespace longshot {
 /// written.
 class CpuKv final : public KvBuffer {
  public:
+  /// Names the layout above: to be changed with it.
+  static constexpr const char* kLayout = "cpu blocks of 64, version 1";
+
   /// Errors: kCapacity when the address space is refused.
   explicit CpuKv(const KvGeometry& geometry);
   ~CpuKv() override;
@@ -41,6 +44,11 @@ class CpuKv final : public KvBuffer {
   void CopyValue(int layer, int head, int64_t from, std::byte* block, int to) const;
   /// Copies the first `rows` slots of a block (all: 64) to the same places of `keys` and `values`, which hold zeros.
   void CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys, std::byte* values) const;
+  /// Bytes of an image of `rows` slots of one head: its key blocks, then its value blocks.
+  static int64_t ImageBytes(const KvGeometry& geometry, int64_t rows);
+  /// Copies slots [0, rows) of a head into an image, which holds zeros, and the first `rows` of `image_rows` back.
+  void SaveHead(int layer, int head, int64_t rows, std::byte* image) const;
+  void LoadHead(int layer, int head, int64_t rows, const std::byte* image, int64_t image_rows);
   /// Zeroes the values at `places` (bit j: place j) of a block in this layout.
   void ZeroValues(uint64_t places, std::byte* values) const;
 

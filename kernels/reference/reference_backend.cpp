@@ -145,6 +145,12 @@ class ReferenceBackend final : public Backend {
   void CompactKv(KvBuffer& kv, int64_t first_slot, std::span<const int64_t> from) override;
   void ExportKv(const KvBuffer& kv, int layer, int64_t first_slot, MatrixView k, MatrixView v) override;
   void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) override;
+  std::string KvLayout() const override { return "reference rows f32, version 1"; }
+  int64_t KvImageBytes(const KvGeometry& g, int64_t rows) const override {
+    return CheckedProduct({2, 4, rows, g.kv_heads, g.head_dim}, "KV image");
+  }
+  void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) override;
+  void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) override;
   void Attention(const AttentionArgs& args) override;
 
  private:
@@ -286,6 +292,25 @@ void ReferenceBackend::PoisonKv(KvBuffer& buffer, int64_t first_slot, int64_t co
       std::fill_n(kv.Value(layer, slot), kv.width(), std::numeric_limits<float>::quiet_NaN());
     }
   }
+}
+
+void ReferenceBackend::SaveKv(const KvBuffer& buffer, int layer, int64_t rows, std::span<std::byte> image) {
+  auto& kv = const_cast<PlainKv&>(static_cast<const PlainKv&>(buffer));
+  const int64_t half = rows * kv.width() * 4;
+  CHECK(rows >= 0 && rows <= kv.geometry().capacity && std::ssize(image) == 2 * half);
+  if (rows == 0) return;
+  std::memcpy(image.data(), kv.Key(layer, 0), half);
+  std::memcpy(image.data() + half, kv.Value(layer, 0), half);
+}
+
+void ReferenceBackend::LoadKv(KvBuffer& buffer, int layer, int64_t rows, std::span<const std::byte> image,
+                              int64_t image_rows) {
+  auto& kv = static_cast<PlainKv&>(buffer);
+  const int64_t half = image_rows * kv.width() * 4;
+  CHECK(rows >= 0 && rows <= kv.geometry().capacity && rows <= image_rows && std::ssize(image) == 2 * half);
+  if (rows == 0) return;
+  std::memcpy(kv.Key(layer, 0), image.data(), rows * kv.width() * 4);
+  std::memcpy(kv.Value(layer, 0), image.data() + half, rows * kv.width() * 4);
 }
 
 std::vector<int64_t> ReferenceBackend::VisibleSlots(const RowTopology& topology, int64_t node, const HeadView& view) {

@@ -65,6 +65,7 @@ GenerateResult Engine::Generate(const GenerateRequest& request) {
   if (generation.Prefill()) {
     while (generation.Round()) {
     }
+    generation.Keep();
   }
   result.metrics.looping_share = RepeatedFourGramShare(result.tokens);
   return result;

@@ -35,6 +35,13 @@ struct GenerateRequest {
   std::function<bool(Token)> on_token = {};
   /// (done, total) prompt tokens. Returning false interrupts.
   std::function<bool(int64_t, int64_t)> on_prefill = {};
+  /// Called with the fresh sequence before the prompt is read: commits rows of a prefix of the prompt that an earlier
+  /// run computed and returns their number, at most all but the last token's. Drafters then see taps of the rows
+  /// behind them only.
+  std::function<int64_t(SequenceId)> restore = {};
+  /// Called once the answer has ended, if the whole prompt was read: the first committed rows of the sequence are those
+  /// of the prompt but its last token.
+  std::function<void(SequenceId)> keep = {};
   /// Polled between passes: true interrupts cleanly.
   std::function<bool()> interrupted = {};
 };

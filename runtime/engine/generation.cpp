@@ -52,11 +52,27 @@ void Generation::Reserve() {
   top_.reserve(nodes * taps_.top_k);
 }
 
+void Generation::Restore() {
+  if (!request_.restore) return;
+  watch_.LapMs();
+  const int64_t rows = request_.restore(sequence_.id());
+  result_.metrics.cached_tokens = rows;
+  CHECK(rows >= 0 && rows < std::ssize(request_.prompt) && parts_.target->committed(sequence_.id()) == rows,
+        "{} rows restored, {} committed, {} tokens of prompt", rows, parts_.target->committed(sequence_.id()),
+        request_.prompt.size());
+  result_.metrics.time_ms.restore += watch_.LapMs();
+}
+
+void Generation::Keep() {
+  if (request_.keep) request_.keep(sequence_.id());
+}
+
 bool Generation::Prefill() {
+  Restore();
   PrefillTap tap;
   PrefillRequest prefill;
   prefill.sequence = sequence_.id();
-  prefill.tokens = request_.prompt.first(request_.prompt.size() - 1);
+  prefill.tokens = request_.prompt.first(request_.prompt.size() - 1).subspan(result_.metrics.cached_tokens);
   prefill.progress = request_.on_prefill;
   if (taps_.top_k > 0 && taps_.prefill_rows > 0) {
     prefill.tap_rows = taps_.prefill_rows;
@@ -70,7 +86,7 @@ bool Generation::Prefill() {
     Stop(StopReason::kInterrupted);
     return false;
   }
-  CHECK(parts_.target->committed(sequence_.id()) == static_cast<int64_t>(prefill.tokens.size()));
+  CHECK(parts_.target->committed(sequence_.id()) == std::ssize(request_.prompt) - 1);
   parts_.drafter->Begin({.target = parts_.target,
                          .sequence = sequence_.id(),
                          .prompt = request_.prompt,

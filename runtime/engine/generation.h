@@ -41,8 +41,11 @@ class Generation {
   /// `request` is valid and outlives the object; `result` is filled as tokens come.
   Generation(const Parts& parts, const GenerateRequest& request, GenerateResult& result);
 
-  /// Feeds the prompt but its last token, then begins the drafter. False when interrupted.
+  /// Restores what an earlier run knows of the prompt, feeds the rest but the last token, then begins the drafter.
+  /// False when interrupted.
   bool Prefill();
+  /// Offers the rows of the prompt for a later run.
+  void Keep();
   /// Propose, score, verify, emit, commit, observe. False when the answer has ended.
   bool Round();
 
@@ -50,6 +53,7 @@ class Generation {
   int64_t remaining() const { return limit_ - static_cast<int64_t>(result_.tokens.size()); }
   /// Makes room for everything that rounds fill: they allocate nothing.
   void Reserve();
+  void Restore();
   void Propose();
   void Score();
   /// Hands the verdict's tokens out until one ends the answer; cuts the verdict's path to what was handed

@@ -10,15 +10,18 @@ namespace longshot {
 
 /// Wall time by phase, milliseconds.
 struct PhaseTimes {
+  double restore = 0;        ///< rows of the prompt taken from an earlier run
   double prefill = 0;        ///< the target over the prompt
   double prefill_draft = 0;  ///< the drafter's own start: its index of the prompt, its own prefill
   double draft = 0, score = 0, verify = 0, commit = 0;
   double decode() const { return draft + score + verify + commit; }
+  double total() const { return restore + prefill + prefill_draft + decode(); }
 };
 
 /// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).
 struct GenerationMetrics {
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;   ///< of them, with rows from an earlier run
   int64_t emitted_tokens = 0;  ///< every token a target pass added, end tokens included
   int64_t target_passes = 0;
   int64_t num_drafts = 0;  ///< rounds with a non-empty draft

@@ -95,6 +95,23 @@ void KvStore::CommitPrefill(SequenceId sequence, int64_t rows) {
   ++entry.epoch;
 }
 
+int64_t KvStore::ImageBytes(SequenceId sequence, int64_t rows) const {
+  return backend_->KvImageBytes(At(sequence).buffer->geometry(), rows);
+}
+
+void KvStore::SaveLayer(SequenceId sequence, int layer, int64_t rows, std::span<std::byte> image) const {
+  const Entry& entry = At(sequence);
+  CHECK(rows <= entry.committed, "{} rows of {} committed ones", rows, entry.committed);
+  backend_->SaveKv(*entry.buffer, layer, rows, image);
+}
+
+void KvStore::LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<const std::byte> image,
+                        int64_t image_rows) {
+  Entry& entry = At(sequence);
+  CHECK(!entry.round_open && entry.committed == 0, "sequence {} has {} rows already", sequence, entry.committed);
+  backend_->LoadKv(*entry.buffer, layer, rows, image, image_rows);
+}
+
 void KvStore::Truncate(SequenceId sequence, int64_t length) {
   Entry& entry = At(sequence);
   CHECK(!entry.round_open && length >= 0 && length <= entry.committed);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -53,12 +54,20 @@ class KvStore {
   /// Changes with every commit and truncation: a view made for another epoch is stale.
   uint64_t epoch(SequenceId sequence) const { return At(sequence).epoch; }
   KvBuffer& buffer(SequenceId sequence) { return *At(sequence).buffer; }
+  const KvGeometry& geometry(SequenceId sequence) const { return At(sequence).buffer->geometry(); }
   int64_t bytes() const;
 
   /// Reserves `rows` speculative slots. REQUIRES: no round is open. Errors: kCapacity when they do not fit.
   Round BeginRound(SequenceId sequence, int64_t rows);
   /// Declares rows [committed, committed + rows), already written by a prefill pass, committed.
   void CommitPrefill(SequenceId sequence, int64_t rows);
+  /// Bytes of the image of one layer's first `rows` rows: what a file holds of them (`Backend::SaveKv`).
+  int64_t ImageBytes(SequenceId sequence, int64_t rows) const;
+  /// Copies the first `rows` rows of a layer into `image`. REQUIRES: rows <= committed; image holds zeros.
+  void SaveLayer(SequenceId sequence, int layer, int64_t rows, std::span<std::byte> image) const;
+  /// Writes the first `rows` rows of an image of `image_rows` into a layer; `CommitPrefill` declares them once every
+  /// layer has its own. REQUIRES: nothing is committed, no round is open, rows <= capacity and image_rows.
+  void LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows);
   /// Forgets committed rows from `length` on (a user's edit, a shared prefix). REQUIRES: no round is open.
   void Truncate(SequenceId sequence, int64_t length);
   /// After each commit, overwrite freed rows with NaN (tests).

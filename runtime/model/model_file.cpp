@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "core/fast_hash.h"
 #include "core/printable.h"
 #include "core/sha256.h"
 #include "runtime/model/decoder_tensors.h"
@@ -98,6 +99,15 @@ std::string ModelFile::Sha256() const {
     }
     return hash.HexDigest();
   });
+}
+
+std::string ModelFile::Checksum() const {
+  uint64_t hash = 0, bytes = 0;
+  for (const MappedFile& file : content_->loaded.files) {
+    hash = FastHash(file.bytes(), hash);
+    bytes += file.bytes().size();
+  }
+  return fmt::format("{:016x} ({} bytes)", hash, bytes);
 }
 
 void ModelFile::ReleasePages() const {

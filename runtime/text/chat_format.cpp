@@ -204,8 +204,10 @@ std::vector<ChatSegment> ChatSegments(ChatFormat format, const ChatPrompt& promp
   return out.Take();
 }
 
-std::vector<Token> EncodeChat(const Tokenizer& tokenizer, ChatFormat format, const ChatPrompt& prompt) {
-  const FormatInfo& info = InfoOf(format);
+namespace {
+
+std::vector<Token> EncodeSegments(const Tokenizer& tokenizer, const FormatInfo& info,
+                                  std::span<const ChatSegment> segments) {
   if (info.turn != nullptr) {
     for (std::string_view token : info.turn->control_tokens) {
       if (token.empty() || tokenizer.IsControl(tokenizer.TokenOf(token))) continue;
@@ -221,13 +223,28 @@ std::vector<Token> EncodeChat(const Tokenizer& tokenizer, ChatFormat format, con
   std::vector<Token> tokens;
   if (tokenizer.adds_bos() || writes_bos) tokens = tokenizer.Encode("", {.add_bos = true});
   bool after_plain = false;
-  for (const ChatSegment& segment : ChatSegments(format, prompt)) {
+  for (const ChatSegment& segment : segments) {
     const std::vector<Token> part =
         tokenizer.Encode(segment.text, {.parse_special = segment.is_control, .starts_text = !after_plain});
     tokens.insert(tokens.end(), part.begin(), part.end());
     after_plain = true;
   }
   return tokens;
+}
+
+}  // namespace
+
+std::vector<Token> EncodeChatDocument(const Tokenizer& tokenizer, ChatFormat format, const ChatPrompt& prompt) {
+  const FormatInfo& info = InfoOf(format);
+  ChatPrompt unasked = prompt;
+  unasked.question.clear();
+  std::vector<ChatSegment> segments = ChatSegments(format, unasked);
+  if (info.turn != nullptr) segments.pop_back();  // the end of the turn, before which the question stands
+  return EncodeSegments(tokenizer, info, segments);
+}
+
+std::vector<Token> EncodeChat(const Tokenizer& tokenizer, ChatFormat format, const ChatPrompt& prompt) {
+  return EncodeSegments(tokenizer, InfoOf(format), ChatSegments(format, prompt));
 }
 
 }  // namespace longshot

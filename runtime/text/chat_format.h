@@ -49,6 +49,10 @@ struct ChatSegment {
 /// The prompt in order, up to where the answer starts; adjacent segments are never tokenized together.
 std::vector<ChatSegment> ChatSegments(ChatFormat format, const ChatPrompt& prompt);
 
+/// The beginning of every prompt about `prompt.document`: its tokens through the document's last, whatever is asked.
+/// Errors: those of `EncodeChat`.
+std::vector<Token> EncodeChatDocument(const Tokenizer& tokenizer, ChatFormat format, const ChatPrompt& prompt);
+
 /// Tokens of a prompt, BOS included where the file asks for it. Everything through the document depends only
 /// on the system text and the document. No text of the prompt is ever read as a control token.
 /// Errors: kUnsupported when the vocabulary lacks a control token that the format writes.

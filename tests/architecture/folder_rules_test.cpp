@@ -23,8 +23,9 @@ struct RankedFolder {
 
 constexpr RankedFolder kFolders[] = {
     {"core", 0},       {"kernels", 1},       {"runtime/config", 1}, {"runtime/text", 2},
-    {"runtime/kv", 2}, {"runtime/model", 3}, {"runtime/spec", 4},   {"runtime/engine", 5},
-    {"retrieval", 5},  {"verifier", 5},      {"drafters", 6},       {"cli", 7},
+    {"runtime/kv", 2}, {"runtime/model", 3}, {"runtime/cache", 4},  {"runtime/spec", 4},
+    {"retrieval", 5},  {"verifier", 5},      {"runtime/engine", 5}, {"drafters", 6},
+    {"cli", 7},
 };
 /// Folders that hold C++ outside the table: anything may be included from there.
 constexpr const char* kUnranked[] = {"tests", "bench"};

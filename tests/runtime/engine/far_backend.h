@@ -59,6 +59,16 @@ class FarBackend final : public Backend {
     inner_->ExportKv(kv, layer, first_slot, k, v);
   }
   void PoisonKv(KvBuffer& kv, int64_t first_slot, int64_t count) override { inner_->PoisonKv(kv, first_slot, count); }
+  std::string KvLayout() const override { return inner_->KvLayout(); }
+  int64_t KvImageBytes(const KvGeometry& geometry, int64_t rows) const override {
+    return inner_->KvImageBytes(geometry, rows);
+  }
+  void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) override {
+    inner_->SaveKv(kv, layer, rows, image);
+  }
+  void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) override {
+    inner_->LoadKv(kv, layer, rows, image, image_rows);
+  }
   void Attention(const AttentionArgs& args) override { inner_->Attention(args); }
 
  private:

@@ -1,0 +1,110 @@
+#include <fmt/format.h>
+
+#include "cli/cached_prompt.h"
+#include "cli/command.h"
+#include "cli/generate_options.h"
+#include "cli/interrupt.h"
+#include "cli/loaded_target.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/prompt.h"
+#include "cli/session.h"
+#include "core/error.h"
+#include "core/stopwatch.h"
+
+namespace longshot {
+namespace {
+
+struct PrefillOptions {
+  RuntimeOptions runtime;
+  PromptOptions prompt;
+  PromptCacheOptions cache;
+  int64_t ctx_size = 0;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "ctx_size",
+                .flags = "-c,--ctx-size",
+                .minimum = 0,
+                .maximum = 1 << 30,
+                .unit = "tokens",
+                .help = "context that the questions will have, where --rope-scaling depends on it; 0: the model's"},
+          self.ctx_size);
+  }
+};
+
+/// The flags of a prompt but those of a question.
+std::vector<BoundField> DocumentFields(PromptOptions& options) {
+  std::vector<BoundField> fields = BindFields(options);
+  std::erase_if(fields, [](const BoundField& bound) {
+    return bound.field.name == "prompt" || bound.field.name == "prompt_file";
+  });
+  return fields;
+}
+
+/// A sequence of a target, closed with the object.
+class ReadSequence {
+ public:
+  ReadSequence(ModelTarget& target, int64_t tokens) : target_(target), id_(target.Open(tokens)) {}
+  ~ReadSequence() { target_.Close(id_); }
+  ReadSequence(const ReadSequence&) = delete;
+  ReadSequence& operator=(const ReadSequence&) = delete;
+
+  SequenceId id() const { return id_; }
+  /// Reads `tokens` on top of what is committed. False when interrupted.
+  bool Read(std::span<const Token> tokens) {
+    Progress progress("prefill");
+    Stopwatch watch;
+    const bool complete =
+        target_.Prefill({.sequence = id_, .tokens = tokens, .progress = [&](int64_t done, int64_t all) {
+                           progress.Show(done, all);
+                           return !Interrupted();
+                         }});
+    progress.Finish();
+    const double ms = watch.LapMs();
+    if (complete) {
+      Note(fmt::format("prefill {} tokens in {:.0f} ms ({:.0f} tok/s)", tokens.size(), ms,
+                       static_cast<double>(tokens.size()) * 1000 / ms));
+    }
+    return complete;
+  }
+
+ private:
+  ModelTarget& target_;
+  SequenceId id_;
+};
+
+}  // namespace
+
+int RunPrefill(std::span<const std::string> arguments) {
+  PrefillOptions options;
+  CommandLine line("prefill", "Reads a document once and keeps its rows, so that questions about it start at once.");
+  line.Add({"document", DocumentFields(options.prompt)});
+  line.Add({"cache", BindFields(options.cache)});
+  line.Add({"context", BindFields(options)});
+  line.Add({"runtime", BindFields(options.runtime)});
+  line.Example("longshot prefill --doc report.txt --prompt-cache report.cache");
+  if (!ParseArguments(line, arguments)) return 0;
+
+  if (options.cache.file.empty()) Throw(ErrorCode::kUsage, "--prompt-cache FILE is needed: it says where the rows go");
+  RequireCachePath(options.cache.file);
+  const auto file = OpenModelFile(options.runtime.file.model);
+  const Tokenizer tokenizer = LoadTokenizer(*file);
+  const std::vector<Token> tokens = BuildDocumentPrompt(tokenizer, options.prompt);
+  const auto count = static_cast<int64_t>(tokens.size());
+  const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);
+  ResolveContext(config, options.ctx_size, count, count);
+
+  CatchInterrupt();
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, count, 0);
+  CachedPrompt cache(options.cache.file, tokens, *loaded.target);
+  ReadSequence sequence(*loaded.target, count);
+  const int64_t reused = cache.Restore(sequence.id());
+  if (reused == count) return 0;
+  cache.Reserve(sequence.id());
+  if (!sequence.Read(std::span(tokens).subspan(reused))) return kInterruptedStatus;
+  cache.Write(sequence.id());
+  return 0;
+}
+
+}  // namespace longshot
