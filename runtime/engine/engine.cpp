@@ -66,6 +66,8 @@ GenerateResult Engine::Generate(const GenerateRequest& request) {
     while (generation.Round()) {
     }
   }
+  result.metrics.idle = drafter_->idle();
+  result.metrics.arms = drafter_->arms();
   result.metrics.looping_share = RepeatedFourGramShare(result.tokens);
   return result;
 }

@@ -55,7 +55,7 @@ GenerateRequest Request(const Trial& run, const std::vector<Token>& prompt) {
   request.seed = run.seed;
   request.draft_max_nodes = run.drafter == "none" ? 0 : run.nodes;
   request.draft_max_depth = run.drafter == "none" ? 0 : run.depth;
-  request.draft_row_cost = run.row_cost;
+  request.draft_cost = PassCost(run.row_cost);
   return request;
 }
 
@@ -69,7 +69,10 @@ std::unique_ptr<Drafter> Make(const Trial& run) {
 GenerateResult Generate(const Trial& run, Target& target, Drafter& drafter) {
   const auto rule = MakeVerifier(run.rule);
   const std::vector<Token> prompt = Prompt(run);
-  return Engine(&target, rule.get(), &drafter).Generate(Request(run, prompt));
+  GenerateRequest request = Request(run, prompt);
+  double now_ms = 0;
+  request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
+  return Engine(&target, rule.get(), &drafter).Generate(request);
 }
 
 GenerateResult Generate(const Trial& run) {
@@ -272,12 +275,26 @@ TEST_P(Conformance, CoupledDrawsAreAcceptedMoreOftenThanArgmaxDrafts) {
   EXPECT_GT(coupled_rate, argmax_rate + 0.1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Registry, Conformance, testing::ValuesIn(Drafters().begin(), Drafters().end()),
-                         [](const auto& info) {
-                           std::string name(info.param.name);
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+std::string TestName(const testing::TestParamInfo<DrafterEntry>& info) {
+  std::string name(info.param.name);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == ','; }, '_');
+  return name;
+}
+
+/// Lists keep what single drafters keep; their settings are those of `auto`.
+std::vector<DrafterEntry> Lists() {
+  std::vector<DrafterEntry> lists;
+  for (const char* list : {"copy,window", "window,token-recycling", "copy,token-recycling"}) {
+    lists.push_back(FindDrafter("auto"));
+    lists.back().name = list;
+    lists.back().draws_own_law = false;
+  }
+  return lists;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, Conformance, testing::ValuesIn(Drafters().begin(), Drafters().end()), TestName);
+INSTANTIATE_TEST_SUITE_P(Lists, Conformance, testing::ValuesIn(Lists()), TestName);
 
 }  // namespace
 }  // namespace longshot
