@@ -53,7 +53,7 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   generate.seed = request.seed;
   generate.draft_max_nodes = request.draft.limits.max_nodes;
   generate.draft_max_depth = request.draft.limits.max_depth;
-  generate.draft_row_cost = request.draft.row_cost;
+  generate.draft_cost = request.draft.cost;
   generate.on_token = [&](Token token) {
     progress.Finish();
     return stream.Push(token);

@@ -7,6 +7,7 @@
 #include "cli/demo_table.h"
 #include "cli/document.h"
 #include "cli/generate_options.h"
+#include "cli/idle_drafter.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
 #include "cli/output.h"
@@ -167,7 +168,11 @@ class Demo {
       if (Interrupted()) return false;
       if (contestant.config.type == "none") plain_text = answer.text;
       runs.push_back(ToDemoRun(answer, plain_text));
-      Note(fmt::format("\n{}", SpeedLine(answer.result.metrics)));
+      const GenerationMetrics& metrics = answer.result.metrics;
+      Note(fmt::format("\n{}", SpeedLine(metrics)));
+      if (!metrics.arms.empty()) {
+        Note(ExplainChoices(contestant.config.type, metrics.arms, metrics.idle, metrics.target_passes));
+      }
     }
     for (size_t i = 0; i < runs.size(); ++i) cells_[task * contestants_.size() + i].runs.push_back(std::move(runs[i]));
     return true;
@@ -223,7 +228,7 @@ int RunDemo(std::span<const std::string> arguments) {
   const int64_t context = ResolveContext(config, 0, prompt_tokens, prompt_tokens + options.n_predict);
 
   CatchInterrupt();
-  int64_t draft_bytes = 0;  // drafters take turns
+  int64_t draft_bytes = 0;  // drafters take turns; auto holds what several hold
   for (const DrafterEntry& entry : Drafters()) {
     draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
   }

@@ -95,7 +95,7 @@ void RequireProposals(std::span<const DemoLine> lines) {
     const bool proposed = std::any_of(lines.begin(), lines.end(), [&](const DemoLine& other) {
       return other.drafter == line.drafter && other.proposed;
     });
-    if (proposed || line.drafter == "none") continue;
+    if (proposed || line.drafter == "none" || line.drafter == "auto") continue;
     Throw(ErrorCode::kUnsupported,
           "{} proposed no token in any run, so its speed says nothing: ask for longer answers "
           "with -n, or for a longer document with --doc-tokens",

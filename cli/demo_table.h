@@ -45,7 +45,7 @@ struct DemoLine {
 DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain);
 
 /// Errors: kUnsupported naming the first drafter that proposed nothing in any line: its speed would say
-/// nothing.
+/// nothing. `auto` may decode plainly throughout, which it tells after every run.
 void RequireProposals(std::span<const DemoLine> lines);
 
 std::string FormatDemoTable(std::span<const DemoLine> lines);

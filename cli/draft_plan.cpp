@@ -9,11 +9,9 @@
 namespace longshot {
 namespace {
 
-constexpr int kMeasuredRows[] = {1, 2, 4, 8, 16, kMostTimedRows};
+/// Tiles of 16 rows make cost a staircase: the first row of the second one is a point of its own.
+constexpr int kMeasuredRows[] = {1, 2, 4, 8, 12, 16, 17, 24, kMostTimedRows};
 constexpr int kRepeats = 3;
-
-/// Keeps a measured cost from reading as "not measured".
-constexpr double kLeastRowCost = 1e-6;
 
 /// Limits that the user named, or 0.
 DraftLimits ExplicitLimits(const DrafterConfig& config) {
@@ -42,22 +40,27 @@ VerificationCost Measure(const PassTimer& timer) {
   return VerificationCost::Measure(rows, kRepeats, timer.verification_ms);
 }
 
-double RowCost(const VerificationCost& cost) {
-  if (cost.max_rows() == 1) return DraftPlan().row_cost;
-  return std::max(kLeastRowCost, (cost.Ms(cost.max_rows()) / cost.Ms(1) - 1) / (cost.max_rows() - 1));
+/// As the configuration stores it.
+std::string CostText(const VerificationCost& cost) {
+  if (cost.max_rows() == 1) return DraftPlan().cost.ToText();
+  std::vector<PassCost::Point> points;
+  for (const auto& point : cost.points()) points.push_back({point.rows, point.ms});
+  return PassCost(points).ToText();
 }
 
 /// Fills what `config` left open from timed passes.
 void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config, DraftPlan& plan) {
   const VerificationCost cost = Measure(timer);
   plan.verification_ms.assign(cost.points().begin(), cost.points().end());
-  if (config.proposal.row_cost == 0) config.proposal.row_cost = RowCost(cost);
+  if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
   if (runs_model) {
     if (config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / cost.Ms(1);
     plan.draft_pass_ms = config.window.draft_cost * cost.Ms(1);
   }
   if (plan.limits.max_nodes > 0) return;
-  plan.limits = DraftCap(cost, {.ms_per_level = plan.draft_pass_ms});
+  // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
+  const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
+  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? plan.draft_pass_ms : 0});
   if (config.proposal.max_depth > 0) {
     plan.limits.max_depth = std::min(plan.limits.max_nodes, config.proposal.max_depth);
   }
@@ -67,28 +70,27 @@ void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config,
 }  // namespace
 
 nlohmann::json DraftPlan::ToJson() const {
-  nlohmann::json cost = nlohmann::json::array();
-  for (const auto& point : verification_ms) cost.push_back({{"rows", point.rows}, {"ms", point.ms}});
+  nlohmann::json timed = nlohmann::json::array();
+  for (const auto& point : verification_ms) timed.push_back({{"rows", point.rows}, {"ms", point.ms}});
   return {{"max_nodes", limits.max_nodes},
           {"max_depth", limits.max_depth},
-          {"row_cost", row_cost},
-          {"verification_ms", cost},
+          {"verification_ms", timed},
           {"draft_pass_ms", draft_pass_ms}};
 }
 
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
-  const DrafterEntry& entry = FindDrafter(config.type);
+  const DrafterChoice choice(config.type);
   DraftPlan plan;
-  if (entry.name == "none") return plan;
+  if (config.type == "none") return plan;
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
-  const bool runs_model = entry.draws_own_law;
+  const bool runs_model = choice.draws_own_law();
   const bool wants_ratio = runs_model && config.window.draft_cost == 0;
-  if (plan.limits.max_nodes == 0 || config.proposal.row_cost == 0 || wants_ratio) {
+  if (plan.limits.max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio) {
     ResolveOpen(timer, runs_model, config, plan);
   }
   config.proposal.max_depth = plan.limits.max_depth;
-  plan.row_cost = config.proposal.row_cost;
+  plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;
 }
 

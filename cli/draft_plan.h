@@ -12,7 +12,7 @@ namespace longshot {
 /// Limits of every proposal of a run, resolved once, and the measurement they came from, if there was one.
 struct DraftPlan {
   DraftLimits limits{.max_nodes = 0, .max_depth = 0};
-  double row_cost = 0.02;  ///< time of one more verified row, as a share of a single-row pass; as `GenerateRequest`
+  PassCost cost{};                                       ///< of verification, by rows; as `GenerateRequest`
   std::vector<VerificationCost::Point> verification_ms;  ///< empty: not measured
   double draft_pass_ms = 0;  ///< of a drafter that runs the model; 0 for look-ups or not measured
 

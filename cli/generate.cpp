@@ -46,13 +46,14 @@ void ChooseSeed(AnswerOptions& options) {
   Note(fmt::format("seed: {}", options.seed));
 }
 
-void PrintSummary(const GenerateOptions& options, const ResultOptions& results, const Answer& answer,
-                  const IdleRounds& idle) {
+void PrintSummary(const GenerateOptions& options, const ResultOptions& results, const Answer& answer) {
   const GenerationMetrics& metrics = answer.result.metrics;
   Note(fmt::format("end: {}", Name(answer.result.stop)));
   Note(SpeedLine(metrics));
-  if (options.drafter.type != "none" && metrics.num_drafts == 0 && metrics.target_passes > 1) {
-    Note(ExplainIdleDrafter(options.drafter.type, idle, metrics.target_passes));
+  if (!metrics.arms.empty()) {
+    Note(ExplainChoices(options.drafter.type, metrics.arms, metrics.idle, metrics.target_passes));
+  } else if (options.drafter.type != "none" && metrics.num_drafts == 0 && metrics.target_passes > 1) {
+    Note(ExplainIdleDrafter(options.drafter.type, metrics.idle, metrics.target_passes));
   }
   if (metrics.looping_share > kLoopingShare) {
     Note(fmt::format("the output loops: {:.0f} % of its 4-grams are repeats, which flatters every drafter",
@@ -100,8 +101,9 @@ int RunGenerate(std::span<const std::string> arguments) {
   const ResultFile result(results.json);
   RequireConsistent(options);
   RequireCachePath(cache_options.file);
-  const DrafterEntry& entry = FindDrafter(options.drafter.type);
+  const DrafterChoice choice(options.drafter.type);
   ParseTreeShape(options.drafter.tree.shape);
+  if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
   StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
   const auto file = OpenModelFile(options.runtime.file.model);
@@ -117,9 +119,16 @@ int RunGenerate(std::span<const std::string> arguments) {
   }
   ChooseSeed(options.answer);
 
+  if (choice.chooses() && options.answer.verify == "rejection" && options.sampling.temperature > 0) {
+    Note(
+        fmt::format("{} decides by time, and under rejection the text depends on what is proposed: the same seed may "
+                    "give another text of the same law; --spec-verify coupled repeats it",
+                    options.drafter.type));
+  }
+
   CatchInterrupt();
   LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size,
-                                   entry.most_bytes({options.answer.ctx_size, config.vocab_size}));
+                                   choice.MostBytes({options.answer.ctx_size, config.vocab_size}));
   const DraftPlan plan = MeasureDraft(*loaded.target, prompt_tokens, options.drafter);
   const auto drafter = MakeDrafter(options.drafter);
   CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
@@ -136,10 +145,10 @@ int RunGenerate(std::span<const std::string> arguments) {
                                    .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
                                    .on_text = WriteOutput});
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
-  PrintSummary(options, results, answer, drafter->idle());
+  PrintSummary(options, results, answer);
   if (result.wanted()) {
-    result.Write(Dump(
-        Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, entry.exactness), drafter->bytes())));
+    result.Write(Dump(Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, choice.exactness()),
+                             drafter->bytes())));
   }
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }

@@ -51,7 +51,7 @@ TokenTree ProbeTree(int rows, int width) {
 
 DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config) {
   constexpr int kTreeWidth = 4;
-  const bool branches = FindDrafter(config.type).grows_trees && config.tree.mode != "off";
+  const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
   std::optional<ModelTarget::CostProbe> probe;
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());

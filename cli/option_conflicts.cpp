@@ -5,21 +5,18 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/printable.h"
 
 namespace longshot {
 namespace {
 
 /// Names of conventions that other versions know.
-constexpr std::array kOtherDrafters = {"auto", "rag", "early-exit", "longspec", "draft-simple"};
+constexpr std::array kOtherDrafters = {"rag", "early-exit", "longspec", "draft-simple"};
 
-void RequireOneDrafter(const std::string& type) {
-  const bool is_list = type.find(',') != std::string::npos;
-  if (!is_list && std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
+void RequireSupported(const std::string& type) {
+  if (std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
   std::string names;
   for (const DrafterEntry& entry : Drafters()) names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  Throw(ErrorCode::kUsage, "--spec-type {}: {} not supported by this version; name one of {}", Printable(type),
-        is_list ? "lists of drafters are" : "it is", names);
+  Throw(ErrorCode::kUsage, "--spec-type {}: it is not supported by this version; name one of {}", type, names);
 }
 
 /// The first field of a drafter's own settings that was changed, as its flag; empty when none was.
@@ -35,9 +32,9 @@ std::string_view ChangedFlag(Config given) {
   return {};
 }
 
-void RequireUsed(std::string_view flag, std::string_view type, std::string_view owner) {
+void RequireUsed(std::string_view flag, const std::string& type, std::string_view owner) {
   // Plain decoding is the baseline of every drafter: scripts switch to it and leave the other flags.
-  if (flag.empty() || type == owner || type == "none") return;
+  if (flag.empty() || type == "none" || DrafterChoice(type).Has(owner)) return;
   Throw(ErrorCode::kUsage, "{} has no effect on --spec-type {}: leave it out, or use --spec-type {}", flag, type,
         owner);
 }
@@ -46,8 +43,8 @@ void RequireUsed(std::string_view flag, std::string_view type, std::string_view 
 
 void RequireConsistent(const GenerateOptions& options) {
   const DrafterConfig& drafter = options.drafter;
-  RequireOneDrafter(drafter.type);
-  FindDrafter(drafter.type);
+  RequireSupported(drafter.type);
+  const DrafterChoice choice(drafter.type);  // refuses what is none
   TreeConfig tree = drafter.tree;
   if (tree.mode == "off") tree.mode = TreeConfig().mode;  // true of every drafter that proposes chains
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");

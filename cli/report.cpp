@@ -17,8 +17,23 @@ double PerSecond(int64_t tokens, double ms) { return ms > 0 ? static_cast<double
 
 }  // namespace
 
+json IdleJson(const IdleRounds& idle) {
+  return {
+      {"no_candidate", idle.no_candidate}, {"would_not_pay", idle.would_not_pay}, {"below_n_min", idle.below_n_min}};
+}
+
 json MetricsJson(const GenerationMetrics& metrics) {
-  return {{"spec_decode_num_drafts", metrics.num_drafts},
+  json arms = json::object();
+  for (const ArmRounds& arm : metrics.arms) {
+    arms[std::string(arm.name)] = {{"rounds", arm.rounds},
+                                   {"trials", arm.trials},
+                                   {"draft_tokens", arm.drafted},
+                                   {"accepted_tokens", arm.accepted},
+                                   {"idle_rounds", IdleJson(arm.idle)}};
+  }
+  return {{"idle_rounds", IdleJson(metrics.idle)},
+          {"arms", arms},
+          {"spec_decode_num_drafts", metrics.num_drafts},
           {"spec_decode_num_draft_tokens", metrics.num_draft_tokens},
           {"spec_decode_num_accepted_tokens", metrics.num_accepted_tokens},
           {"spec_decode_num_accepted_tokens_per_pos", metrics.accepted_per_depth},

@@ -15,6 +15,9 @@ namespace longshot {
 /// Counters under vLLM's names (`spec_decode_num_drafts`, ...), rates beside them.
 nlohmann::json MetricsJson(const GenerationMetrics& metrics);
 
+/// Rounds in which a drafter was asked and proposed nothing, by reason.
+nlohmann::json IdleJson(const IdleRounds& idle);
+
 /// llama.cpp's server names: prompt_n, prompt_ms, ..., draft_n, draft_n_accepted, cache_n.
 nlohmann::json TimingsJson(const GenerationMetrics& metrics);
 

@@ -1,23 +1,33 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <utility>
 
 namespace longshot {
 
-/// Wall time since construction or the last lap.
+/// Time since construction or the last lap.
 class Stopwatch {
  public:
+  /// `now_ms` tells the time; empty: the wall clock.
+  explicit Stopwatch(std::function<double()> now_ms = {}) : now_ms_(std::move(now_ms)), start_(Now()) {}
+
   /// Milliseconds since the last lap, and begins the next.
   double LapMs() {
-    const auto now = Clock::now();
-    const double ms = std::chrono::duration<double, std::milli>(now - start_).count();
+    const double now = Now(), ms = now - start_;
     start_ = now;
     return ms;
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start_ = Clock::now();
+  double Now() const {
+    if (now_ms_) return now_ms_();
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double, std::milli>(now).count();
+  }
+
+  std::function<double()> now_ms_;
+  double start_;
 };
 
 }  // namespace longshot

@@ -14,8 +14,8 @@ struct ProposalConfig {
   int64_t n_max = 0;  ///< 0: from the measured cost of verification
   int64_t n_min = 0;
   double p_min = 0.0;
-  int64_t max_depth = 0;  ///< 0: as n_max, or measured with it
-  double row_cost = 0;    ///< 0: measured
+  int64_t max_depth = 0;       ///< 0: as n_max, or measured with it
+  std::string pass_cost = "";  ///< as `PassCost::Parse` reads it; empty: measured
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -49,13 +49,12 @@ struct ProposalConfig {
                 .unit = "tokens",
                 .help = "longest path of a proposal; 0: with --spec-draft-n-max that many, else measured"},
           self.max_depth);
-    visit(Field{.name = "draft_row_cost",
-                .flags = "--spec-draft-row-cost",
-                .minimum = 0,
-                .maximum = 100,
-                .unit = "single-row passes",
-                .help = "time of one more verified row, by which proposals are sized; 0: measured at start-up"},
-          self.row_cost);
+    visit(Field{.name = "draft_pass_cost",
+                .flags = "--spec-draft-pass-cost",
+                .unit = "ROWS:COST,...",
+                .help = "time of a pass by its rows, in single-row passes, by which proposals are sized, such as "
+                        "2:1.03,8:1.3; empty: measured at start-up"},
+          self.pass_cost);
   }
 };
 

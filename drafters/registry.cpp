@@ -1,15 +1,27 @@
 #include "drafters/registry.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
 #include "core/error.h"
+#include "core/printable.h"
+#include "drafters/auto/auto.h"
 #include "drafters/none/none.h"
 #include "drafters/token_recycling/token_recycling.h"
 #include "runtime/config/nearest.h"
 
 namespace longshot {
 namespace {
+
+std::unique_ptr<Drafter> MakeChoosing(std::string_view type, const DrafterConfig& config) {
+  const DrafterChoice choice(type);
+  std::vector<std::unique_ptr<Drafter>> arms;
+  for (const DrafterEntry* entry : choice.arms()) arms.push_back(entry->make(config));
+  return std::make_unique<AutoDrafter>(std::string(type), std::move(arms));
+}
+
+constexpr std::string_view kAuto = "auto";
 
 constexpr std::array kDrafters = {
     DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false,
@@ -32,6 +44,9 @@ constexpr std::array kDrafters = {
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<WindowDrafter>(config.proposal, config.window);
                  }},
+    DrafterEntry{kAuto, "whichever of the others is expected to be fastest in the round, or none", Exactness::kExact,
+                 true, false, [](const DraftExtent& extent) { return DrafterChoice(kAuto).MostBytes(extent); },
+                 [](const DrafterConfig& config) -> std::unique_ptr<Drafter> { return MakeChoosing(kAuto, config); }},
 };
 
 }  // namespace
@@ -50,6 +65,62 @@ const DrafterEntry& FindDrafter(std::string_view name) {
         Nearest(name, names), list);
 }
 
-std::unique_ptr<Drafter> MakeDrafter(const DrafterConfig& config) { return FindDrafter(config.type).make(config); }
+DrafterChoice::DrafterChoice(std::string_view type) {
+  const bool is_list = type.find(',') != std::string_view::npos;
+  chooses_ = is_list || type == kAuto;
+  if (type == kAuto) {
+    for (const DrafterEntry& entry : kDrafters) {
+      if (entry.name != kAuto && entry.name != "none") arms_.push_back(&entry);
+    }
+    return;
+  }
+  for (std::string_view rest = type;;) {
+    const size_t comma = rest.find(',');
+    const DrafterEntry& entry = FindDrafter(rest.substr(0, comma));
+    if (is_list) RequireNew(type, entry.name);
+    arms_.push_back(&entry);
+    if (comma == std::string_view::npos) return;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+void DrafterChoice::RequireNew(std::string_view type, std::string_view name) const {
+  const char* cure = nullptr;
+  if (name == kAuto) cure = "auto alone chooses among all drafters";
+  if (name == "none") cure = "plain decoding is always among the choices: leave it out";
+  if (Has(name)) cure = "name it once";
+  if (cure == nullptr) return;
+  Throw(ErrorCode::kUsage, "--spec-type {}: expected a list of different drafters, got {}{}; {}", Printable(type), name,
+        Has(name) ? " twice" : " in it", cure);
+}
+
+bool DrafterChoice::Has(std::string_view name) const {
+  return std::any_of(arms_.begin(), arms_.end(), [&](const DrafterEntry* entry) { return entry->name == name; });
+}
+
+Exactness DrafterChoice::exactness() const {
+  Exactness worst = Exactness::kExact;
+  for (const DrafterEntry* entry : arms_) worst = std::max(worst, entry->exactness);
+  return worst;
+}
+
+bool DrafterChoice::draws_own_law() const {
+  return std::any_of(arms_.begin(), arms_.end(), [](const DrafterEntry* entry) { return entry->draws_own_law; });
+}
+
+bool DrafterChoice::grows_trees() const {
+  return std::all_of(arms_.begin(), arms_.end(), [](const DrafterEntry* entry) { return entry->grows_trees; });
+}
+
+int64_t DrafterChoice::MostBytes(const DraftExtent& extent) const {
+  int64_t sum = 0;
+  for (const DrafterEntry* entry : arms_) sum += entry->most_bytes(extent);
+  return sum;
+}
+
+std::unique_ptr<Drafter> MakeDrafter(const DrafterConfig& config) {
+  const DrafterChoice choice(config.type);
+  return choice.chooses() ? MakeChoosing(config.type, config) : choice.arms()[0]->make(config);
+}
 
 }  // namespace longshot

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drafters/copy/copy.h"
 #include "drafters/proposal_config.h"
@@ -24,7 +25,8 @@ struct DrafterConfig {
   static void VisitFields(Self& self, Visitor&& visit) {
     visit(Field{.name = "method",
                 .flags = "--spec-type",
-                .help = "drafter: none, copy, token-recycling or window; none is plain decoding"},
+                .help = "drafter: none (plain decoding), copy, token-recycling, window; auto: whichever is fastest in "
+                        "the round; a list such as copy,window: of these"},
           self.type);
     ProposalConfig::VisitFields(self.proposal, visit);
     TreeConfig::VisitFields(self.tree, visit);
@@ -56,7 +58,32 @@ std::span<const DrafterEntry> Drafters();
 /// Errors: kUsage for a name that is not in the table; tells the nearest one and all of them.
 const DrafterEntry& FindDrafter(std::string_view name);
 
-/// The drafter that `config.type` names. Errors: kUsage for an unknown type or a malformed tree shape.
+/// What `DrafterConfig::type` may be: a name of the table, or several that stand for the fastest of them in each
+/// round. `auto` stands for all that can be chosen from.
+class DrafterChoice {
+ public:
+  /// Errors: kUsage for a name that is not in the table, and for a list that names one twice, `none` or `auto`.
+  explicit DrafterChoice(std::string_view type);
+
+  /// The drafters that may propose: one, or those to choose from. Never `auto`.
+  std::span<const DrafterEntry* const> arms() const { return arms_; }
+  /// Whether a controller chooses among the arms: `auto` and lists.
+  bool chooses() const { return chooses_; }
+  bool Has(std::string_view name) const;
+  Exactness exactness() const;  ///< the worst of the arms
+  bool draws_own_law() const;   ///< of some arm
+  bool grows_trees() const;     ///< of every arm
+  int64_t MostBytes(const DraftExtent& extent) const;
+
+ private:
+  /// Errors: kUsage when a list that has the arms so far may not go on with `name`.
+  void RequireNew(std::string_view type, std::string_view name) const;
+
+  std::vector<const DrafterEntry*> arms_;
+  bool chooses_ = false;
+};
+
+/// The drafter that `config.type` names. Errors: those of `DrafterChoice`; kUsage for a malformed tree shape.
 std::unique_ptr<Drafter> MakeDrafter(const DrafterConfig& config);
 
 }  // namespace longshot

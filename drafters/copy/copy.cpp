@@ -38,26 +38,31 @@ void CopyDrafter::Begin(const DraftContext& context) {
   for (Token token : context.prompt) text_.Append(token);
   ResetRates();
   pay_ = {};
-  row_cost_ = 0;
+  survival_.clear();
   idle_ = {};
 }
 
-int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& budget) const {
+int64_t CopyDrafter::ChainLength(const SuffixMatch& match, const DraftBudget& budget) {
   int64_t most = std::min(budget.max_nodes, budget.max_depth);
   if (proposal_.n_max > 0) most = std::min(most, proposal_.n_max);
   most = std::min(most, 1 + static_cast<int64_t>(config_.length_per_match * static_cast<double>(match.length)));
+  BestSize best(pay_.Yield(budget), budget.cost);
   double accepted = 1;
   for (int64_t n = 0; n < most; ++n) {
     accepted *= rates_[LengthBin(match.length + n)].Estimate();
-    if (accepted < proposal_.p_min || !pay_.Pays(accepted, budget.row_cost)) return n;
+    if (accepted < proposal_.p_min) break;
+    survival_.push_back(accepted);
+    best.Add(accepted);
   }
-  return most;
+  survival_.resize(best.size());
+  return best.size();
 }
 
 void CopyDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
   CHECK(static_cast<int64_t>(history.size()) == text_.size(), "history of {} tokens, observed {}", history.size(),
         text_.size());
-  row_cost_ = budget.row_cost;
+  cost_ = budget.cost;
+  survival_.clear();
   const SuffixMatch match = text_.match();
   if (match.length < config_.min_match) {
     ++idle_.no_candidate;
@@ -84,8 +89,7 @@ void CopyDrafter::Observe(const RoundView& round) {
     if (match.length > 0) rates_[LengthBin(match.length)].Add(text_[match.end + 1] == token);
     text_.Append(token);
   }
-  const double rows = static_cast<double>(round.tree->size() - 1);
-  pay_.Count(static_cast<double>(round.emitted.size()), 1 + row_cost_ * rows);
+  pay_.Count(static_cast<double>(round.emitted.size()), cost_(round.tree->size()));
 }
 
 }  // namespace longshot

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "drafters/copy/suffix_automaton.h"
 #include "drafters/pay_rule.h"
@@ -47,6 +48,7 @@ class CopyDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  std::span<const double> survival() const override { return survival_; }
   IdleRounds idle() const override { return idle_; }
   int64_t bytes() const override { return text_.bytes(); }
 
@@ -55,15 +57,16 @@ class CopyDrafter final : public Drafter {
 
   static int LengthBin(int64_t match_length);
   void ResetRates();
-  /// Tokens worth copying: each must pay given the chance that all before it were right.
-  int64_t ChainLength(const SuffixMatch& match, const DraftBudget& budget) const;
+  /// Tokens worth copying, given the chance of each that it and all before it are right: left in survival_.
+  int64_t ChainLength(const SuffixMatch& match, const DraftBudget& budget);
 
   ProposalConfig proposal_;
   CopyConfig config_;
   SuffixAutomaton text_;
   std::array<AcceptanceRate, kLengthBins> rates_;  ///< by match length
   PayRule pay_;
-  double row_cost_ = 0;  ///< of the round in flight
+  PassCost cost_;                 ///< of the round in flight
+  std::vector<double> survival_;  ///< of the last proposal
   IdleRounds idle_;
 };
 

@@ -10,6 +10,9 @@ namespace {
 /// First guesses of the chance that the successor of each rank comes next. A few rounds replace them.
 constexpr std::array<double, Adjacency::kRow> kPriors = {0.40, 0.13, 0.07, 0.045, 0.03, 0.022, 0.017, 0.013};
 
+/// Nodes less likely than this are not looked at, so that growing a tree stays cheap.
+constexpr double kLeastAccepted = 0.005;
+
 }  // namespace
 
 TokenRecyclingDrafter::TokenRecyclingDrafter(const ProposalConfig& proposal, const TreeConfig& tree)
@@ -54,7 +57,7 @@ void TokenRecyclingDrafter::Begin(const DraftContext& context) {
   path_accepted_.reserve(1 + context.max_nodes);
   ResetRates();
   pay_ = {};
-  row_cost_ = 0;
+  survival_.clear();
   idle_ = {};
 }
 
@@ -76,24 +79,29 @@ void TokenRecyclingDrafter::Expand(const TokenTree& tree, NodeId node, double ac
 
 void TokenRecyclingDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
   CHECK(!history.empty() && history.back() == tree.token(0), "the tree's root is not the pending token");
-  row_cost_ = budget.row_cost;
+  cost_ = budget.cost;
+  survival_.clear();
   const ProposalLimits limits = Limits(budget);
   if (limits.nodes <= 0 || limits.depth <= 0) return;
   if (!shape_.empty()) {
     GrowShape(limits, tree);
   } else {
-    GrowBestFirst(limits, std::max(proposal_.p_min, pay_.Yield() * budget.row_cost), tree);
+    GrowBestFirst(limits, budget, tree);
   }
   if (tree.size() == 1) {
     ++(successors_.Row(tree.token(0)).empty() ? idle_.no_candidate : idle_.would_not_pay);
   } else if (tree.size() - 1 < proposal_.n_min) {
     ++idle_.below_n_min;
+    survival_.clear();
     tree.Reset(tree.token(0));
   }
 }
 
-void TokenRecyclingDrafter::GrowBestFirst(const ProposalLimits& limits, double least, TokenTree& tree) {
+void TokenRecyclingDrafter::GrowBestFirst(const ProposalLimits& limits, const DraftBudget& budget, TokenTree& tree) {
+  const double least = std::max(proposal_.p_min, kLeastAccepted);
+  BestSize best_size(pay_.Yield(budget), budget.cost);
   candidates_.clear();
+  path_accepted_.assign(1, 1.0);
   Expand(tree, 0, 1.0, least);
   std::make_heap(candidates_.begin(), candidates_.end(), Later);
   while (!candidates_.empty() && tree.size() - 1 < limits.nodes) {
@@ -101,6 +109,8 @@ void TokenRecyclingDrafter::GrowBestFirst(const ProposalLimits& limits, double l
     const Candidate best = candidates_.back();
     candidates_.pop_back();
     const NodeId node = tree.Add(best.parent, successors_.Row(tree.token(best.parent))[best.rank]);
+    path_accepted_.push_back(best.accepted);
+    best_size.Add(best.accepted);
     if (tree.depth(node) >= limits.depth) continue;
     const size_t before = candidates_.size();
     Expand(tree, node, best.accepted, least);
@@ -108,6 +118,18 @@ void TokenRecyclingDrafter::GrowBestFirst(const ProposalLimits& limits, double l
       std::push_heap(candidates_.begin(), candidates_.begin() + static_cast<ptrdiff_t>(end), Later);
     }
   }
+  Cut(best_size.size(), tree);
+}
+
+void TokenRecyclingDrafter::Cut(int64_t nodes, TokenTree& tree) {
+  if (nodes < tree.size() - 1) {
+    picks_.clear();
+    for (NodeId node = 1; node <= nodes; ++node) picks_.push_back({tree.parent(node), tree.token(node)});
+    tree.Reset(tree.token(0));
+    for (const Pick& pick : picks_) tree.Add(pick.parent, pick.token);
+  }
+  survival_.assign(tree.max_depth(), 0.0);
+  for (NodeId node = 1; node < tree.size(); ++node) survival_[tree.depth(node) - 1] += path_accepted_[node];
 }
 
 void TokenRecyclingDrafter::GrowShape(const ProposalLimits& limits, TokenTree& tree) {
@@ -126,6 +148,7 @@ void TokenRecyclingDrafter::GrowShape(const ProposalLimits& limits, TokenTree& t
     }
     level_.swap(next_level_);
   }
+  Cut(tree.size() - 1, tree);
 }
 
 void TokenRecyclingDrafter::CountRanks(const RoundView& round) {
@@ -158,8 +181,7 @@ void TokenRecyclingDrafter::Recycle(const RoundView& round) {
 void TokenRecyclingDrafter::Observe(const RoundView& round) {
   CountRanks(round);
   if (round.top_k > 0) Recycle(round);
-  const double rows = static_cast<double>(round.tree->size() - 1);
-  pay_.Count(static_cast<double>(round.emitted.size()), 1 + row_cost_ * rows);
+  pay_.Count(static_cast<double>(round.emitted.size()), cost_(round.tree->size()));
 }
 
 }  // namespace longshot

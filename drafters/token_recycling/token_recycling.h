@@ -27,6 +27,7 @@ class TokenRecyclingDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  std::span<const double> survival() const override { return survival_; }
   IdleRounds idle() const override { return idle_; }
   int64_t bytes() const override { return successors_.bytes(); }
 
@@ -39,6 +40,11 @@ class TokenRecyclingDrafter final : public Drafter {
     NodeId parent = 0;
     int32_t rank = 0;
   };
+  /// A proposed node, so that a tree can be made again.
+  struct Pick {
+    NodeId parent = 0;
+    Token token = kNoToken;
+  };
   /// Heap order: likelier first, then older parent, then lower rank.
   static bool Later(const Candidate& a, const Candidate& b);
 
@@ -47,7 +53,9 @@ class TokenRecyclingDrafter final : public Drafter {
   ProposalLimits Limits(const DraftBudget& budget) const;
   /// Children of `node`, reached with chance `accepted`, that may be proposed join `candidates_`.
   void Expand(const TokenTree& tree, NodeId node, double accepted, double least);
-  void GrowBestFirst(const ProposalLimits& limits, double least, TokenTree& tree);
+  void GrowBestFirst(const ProposalLimits& limits, const DraftBudget& budget, TokenTree& tree);
+  /// Keeps the first `nodes` proposed nodes and counts what is expected of them.
+  void Cut(int64_t nodes, TokenTree& tree);
   void GrowShape(const ProposalLimits& limits, TokenTree& tree);
   void CountRanks(const RoundView& round);
   void Recycle(const RoundView& round);
@@ -58,11 +66,13 @@ class TokenRecyclingDrafter final : public Drafter {
   Adjacency successors_;
   std::array<std::array<AcceptanceRate, Adjacency::kRow>, kRateDepths> rates_;  ///< [depth of the parent][rank]
   PayRule pay_;
-  double row_cost_ = 0;  ///< of the round in flight
+  PassCost cost_;  ///< of the round in flight
   IdleRounds idle_;
   std::vector<Candidate> candidates_;
   std::vector<NodeId> level_, next_level_;
   std::vector<double> path_accepted_;  ///< by node
+  std::vector<double> survival_;       ///< of the last proposal
+  std::vector<Pick> picks_;
 };
 
 }  // namespace longshot

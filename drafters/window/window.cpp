@@ -50,7 +50,6 @@ void WindowDrafter::Begin(const DraftContext& context) {
   ResetRates();
   pay_ = {};
   idle_rounds_ = 0;
-  row_cost_ = 0;
   passes_ = 0;
   idle_ = {};
 }
@@ -60,8 +59,31 @@ bool WindowDrafter::Probing() const { return idle_rounds_ + 1 >= kProbeEvery; }
 bool WindowDrafter::NextPassPays(double accepted, int64_t drafted, const DraftBudget& budget) const {
   if (drafted > 0 && drafted < proposal_.n_min) return true;
   if (drafted == 0 && Probing()) return true;
-  const double hope = accepted * any_rate_.Estimate();
-  return hope >= proposal_.p_min && pay_.Pays(hope, config_.draft_cost + budget.row_cost);
+  const double rate = any_rate_.Estimate(), hope = accepted * rate;
+  if (hope < proposal_.p_min) return false;
+  const ChainPrices prices = Prices(budget);
+  return BestContinuation(prices, 1 + drafted, hope, prices.draft_cost, rate, MostTokens(budget) - drafted) > 0;
+}
+
+int64_t WindowDrafter::MostTokens(const DraftBudget& budget) const {
+  const int64_t most = std::min(budget.max_nodes, budget.max_depth);
+  return proposal_.n_max > 0 ? std::min(most, proposal_.n_max) : most;
+}
+
+ChainPrices WindowDrafter::Prices(const DraftBudget& budget) const {
+  return {.yield = pay_.Yield(budget),
+          .draft_cost = budget.pass_cost > 0 ? budget.pass_cost : config_.draft_cost,
+          .cost = budget.cost};
+}
+
+std::optional<Prospect> WindowDrafter::Foresee(const DraftBudget& budget) const {
+  const ChainPrices prices = Prices(budget);
+  const double rate = any_rate_.Estimate();
+  const int64_t most = MostTokens(budget);
+  if (most < std::max<int64_t>(1, proposal_.n_min) || rate < proposal_.p_min) return Prospect{};
+  int64_t depth = BestContinuation(prices, 1, rate, prices.draft_cost, rate, most);
+  depth = std::max({depth, int64_t{1}, proposal_.n_min});
+  return Prospect{.depth = depth, .acceptance = rate, .cost = static_cast<double>(depth) * prices.draft_cost};
 }
 
 std::span<const float> WindowDrafter::ScoreNode(const TokenTree& tree, NodeId node, const KvView& view) {
@@ -71,12 +93,12 @@ std::span<const float> WindowDrafter::ScoreNode(const TokenTree& tree, NodeId no
 }
 
 void WindowDrafter::Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) {
-  row_cost_ = budget.row_cost;
+  cost_ = budget.cost;
+  pass_cost_ = Prices(budget).draft_cost;
   passes_ = 0;
   drafted_.clear();
   margins_.clear();
-  int64_t most = std::min(budget.max_nodes, budget.max_depth);
-  if (proposal_.n_max > 0) most = std::min(most, proposal_.n_max);
+  const int64_t most = MostTokens(budget);
   if (most < proposal_.n_min) {
     ++idle_.below_n_min;
     return;
@@ -87,7 +109,8 @@ void WindowDrafter::Propose(std::span<const Token> history, const DraftBudget& b
   for (int64_t n = 0; n < most && NextPassPays(accepted, n, budget); ++n) {
     const Draw draw = DrawAfter(ScoreNode(tree, node, view), history, budget);
     accepted *= rates_[MarginBin(draw.margin)].Estimate();
-    const bool worth_a_row = accepted >= proposal_.p_min && pay_.Pays(accepted, budget.row_cost);
+    const bool worth_a_row = accepted >= proposal_.p_min &&
+                             BestContinuation(Prices(budget), 1 + n, accepted, 0, any_rate_.Estimate(), most - n) > 0;
     const bool wanted = worth_a_row || n < proposal_.n_min || (n == 0 && Probing());
     // A drawn token may not be dropped for what it is; one that depends on no fresh randomness may.
     if (!sampled_ && !wanted) break;
@@ -155,13 +178,13 @@ int64_t WindowDrafter::bytes() const {
 }
 
 void WindowDrafter::Observe(const RoundView& round) {
-  const size_t drafted = static_cast<size_t>(round.tree->size()) - 1;
+  const size_t drafted = round.own ? static_cast<size_t>(round.tree->size()) - 1 : 0;
   const size_t accepted = round.path.size() - 1;
   for (size_t i = 0; i < drafted && i <= accepted; ++i) {
     rates_[MarginBin(margins_[i])].Add(i < accepted);
     any_rate_.Add(i < accepted);
   }
-  const double cost = 1 + row_cost_ * static_cast<double>(drafted) + config_.draft_cost * static_cast<double>(passes_);
+  const double cost = cost_(round.tree->size()) + pass_cost_ * static_cast<double>(passes_);
   pay_.Count(static_cast<double>(round.emitted.size()), cost);
   idle_rounds_ = passes_ > 0 ? 0 : idle_rounds_ + 1;
   passes_ = 0;

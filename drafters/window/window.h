@@ -63,6 +63,7 @@ class WindowDrafter final : public Drafter {
   void Begin(const DraftContext& context) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
+  std::optional<Prospect> Foresee(const DraftBudget& budget) const override;
   IdleRounds idle() const override { return idle_; }
   int64_t bytes() const override;
 
@@ -78,6 +79,8 @@ class WindowDrafter final : public Drafter {
   void ResetRates();
   /// Whether this round drafts a token though it does not pay, so that a change is noticed.
   bool Probing() const;
+  int64_t MostTokens(const DraftBudget& budget) const;
+  ChainPrices Prices(const DraftBudget& budget) const;
   /// Whether one more draft pass pays behind a chain of `drafted` tokens, all accepted with chance
   /// `accepted`.
   bool NextPassPays(double accepted, int64_t drafted, const DraftBudget& budget) const;
@@ -96,7 +99,8 @@ class WindowDrafter final : public Drafter {
   AcceptanceRate any_rate_;                        ///< over all margins: what a token not yet drawn can hope for
   PayRule pay_;
   int64_t idle_rounds_ = 0;  ///< since the last draft pass
-  double row_cost_ = 0;      ///< of the round in flight
+  PassCost cost_;            ///< of the round in flight
+  double pass_cost_ = 0;     ///< of one of its draft passes
   int64_t passes_ = 0;       ///< draft passes of the round in flight
   IdleRounds idle_;
   std::vector<Token> drafted_;

@@ -67,6 +67,8 @@ GenerateResult Engine::Generate(const GenerateRequest& request) {
     }
     generation.Keep();
   }
+  result.metrics.idle = drafter_->idle();
+  result.metrics.arms = drafter_->arms();
   result.metrics.looping_share = RepeatedFourGramShare(result.tokens);
   return result;
 }

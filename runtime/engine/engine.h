@@ -29,7 +29,7 @@ struct GenerateRequest {
   uint64_t seed = 0;
   int64_t draft_max_nodes = 0;  ///< resolved limits of a proposal; 0 with drafter `none`
   int64_t draft_max_depth = 0;
-  double draft_row_cost = 0.02;  ///< time of one more verified row, as a share of a single-row pass
+  PassCost draft_cost{};  ///< of verification, by rows
   /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after
   /// it (a stop string was completed).
   std::function<bool(Token)> on_token = {};
@@ -44,6 +44,9 @@ struct GenerateRequest {
   std::function<void(SequenceId)> keep = {};
   /// Polled between passes: true interrupts cleanly.
   std::function<bool()> interrupted = {};
+  /// Milliseconds by which phases are timed, for the metrics and for drafters that decide by time; empty: the wall
+  /// clock.
+  std::function<double()> now_ms = {};
 };
 
 struct GenerateResult {

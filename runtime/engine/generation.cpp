@@ -33,6 +33,7 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
       taps_(parts.drafter->Needs()),
       limit_(TokenLimit(request, *parts.target)),
       sequence_(parts.target, Capacity(request, *parts.target)),
+      watch_(request.now_ms),
       history_(request.prompt.begin(), request.prompt.end()),
       laws_(&sampler_) {
   CHECK(taps_.top_k >= 0 && taps_.top_k <= kMaxTopKIds, "drafter {} asks for top {}", parts.drafter->name(),
@@ -108,9 +109,11 @@ bool Generation::Round() {
   PhaseTimes& time = result_.metrics.time_ms;
   watch_.LapMs();
   Propose();
-  time.draft += watch_.LapMs();
+  draft_ms_ = watch_.LapMs();
+  time.draft += draft_ms_;
   Score();
-  time.score += watch_.LapMs();
+  pass_ms_ = watch_.LapMs();
+  time.score += pass_ms_;
   laws_.Bind(scored_, &tree_, history_);
   KeyedRandom random(request_.seed, kNoiseSequence, round_);
   parts_.verifier->Verify(tree_, laws_, noise_, random, verdict_);
@@ -132,7 +135,7 @@ void Generation::Propose() {
   const DraftBudget budget{.max_nodes = std::min(request_.draft_max_nodes, rows - 1),
                            .max_depth = std::min(request_.draft_max_depth, remaining() - 1),
                            .round = round_,
-                           .row_cost = request_.draft_row_cost};
+                           .cost = request_.draft_cost};
   if (budget.max_nodes == 0 || budget.max_depth == 0) return;
   parts_.drafter->Propose(history_, budget, tree_);
   CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&
@@ -175,15 +178,18 @@ void Generation::EmitToken(Token token) {
 }
 
 void Generation::Observe() {
-  top_.resize(tree_.size() * taps_.top_k);
-  for (NodeId node = 0; taps_.top_k > 0 && node < tree_.size(); ++node) {
-    TopKIds(scored_.Logits(node), std::span(top_).subspan(node * taps_.top_k, taps_.top_k));
+  const int top_k = taps_.top_k > 0 && parts_.drafter->WantsTop() ? taps_.top_k : 0;
+  top_.resize(tree_.size() * top_k);
+  for (NodeId node = 0; top_k > 0 && node < tree_.size(); ++node) {
+    TopKIds(scored_.Logits(node), std::span(top_).subspan(node * top_k, top_k));
   }
   parts_.drafter->Observe({.tree = &tree_,
                            .path = verdict_.path,
                            .emitted = std::span(history_).last(verdict_.path.size()),
-                           .top_k = taps_.top_k,
-                           .top = top_});
+                           .top_k = top_k,
+                           .top = top_,
+                           .draft_ms = draft_ms_,
+                           .pass_ms = pass_ms_});
 }
 
 void Generation::Stop(StopReason reason) {

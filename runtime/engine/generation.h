@@ -72,6 +72,7 @@ class Generation {
   const int64_t limit_;  ///< tokens that may be emitted
   OpenSequence sequence_;
   Stopwatch watch_;
+  double draft_ms_ = 0, pass_ms_ = 0;  ///< of the round in flight
   bool stopped_ = false;
   uint32_t round_ = 0;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/types.h"
+#include "runtime/spec/drafter.h"
 
 namespace longshot {
 
@@ -30,6 +31,8 @@ struct GenerationMetrics {
   std::vector<int64_t> drafted_per_depth;     ///< rounds whose tree reached depth i + 1
   std::vector<int64_t> accepted_per_depth;    ///< rounds that accepted a node at depth i + 1
   std::vector<int64_t> acceptance_histogram;  ///< target passes that accepted exactly i nodes
+  IdleRounds idle;                            ///< why the drafter proposed nothing
+  std::vector<ArmRounds> arms;                ///< of a drafter that chooses among others, else empty
   PhaseTimes time_ms;
   double looping_share = 0;  ///< share of 4-grams of the output that repeat an earlier one
 

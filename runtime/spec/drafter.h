@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/rng.h"
+#include "runtime/spec/pass_cost.h"
 #include "runtime/spec/sampler.h"
 #include "runtime/spec/target.h"
 #include "runtime/spec/token_tree.h"
@@ -43,8 +45,17 @@ struct DraftContext {
 struct DraftBudget {
   int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
   int64_t max_depth = 0;
-  uint32_t round = 0;      ///< keys the draws of this round
-  double row_cost = 0.02;  ///< time of one more verified row, as a share of a single-row pass
+  uint32_t round = 0;    ///< keys the draws of this round
+  PassCost cost{};       ///< of verification, by rows
+  double yield = 0;      ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
+  double pass_cost = 0;  ///< of one draft pass, for drafters that run the model; 0: the drafter's own figure
+};
+
+/// What a drafter that runs the model expects of a proposal before it makes one: a chain.
+struct Prospect {
+  int64_t depth = 0;      ///< 0: it would propose nothing
+  double acceptance = 0;  ///< chance of each token to be accepted, given that those before it are
+  double cost = 0;        ///< of drafting it, in single-row passes
 };
 
 /// The outcome of one round, as a drafter sees it.
@@ -56,6 +67,9 @@ struct RoundView {
   std::span<const Token> emitted = {};
   int top_k = 0;
   std::span<const Token> top = {};  ///< [nodes, top_k] when asked for, best first; kNoToken where a row has fewer
+  bool own = true;                  ///< the tree is what this drafter proposed, not what another one did
+  double draft_ms = 0;              ///< wall time of proposing
+  double pass_ms = 0;               ///< wall time of scoring the tree
 };
 
 /// Rounds of one generation in which a drafter was asked and proposed nothing, by reason.
@@ -65,6 +79,15 @@ struct IdleRounds {
   int64_t below_n_min = 0;    ///< fewer tokens than a proposal has to have
 
   int64_t total() const { return no_candidate + would_not_pay + below_n_min; }
+};
+
+/// How often a drafter that chooses among others took one of them in one generation.
+struct ArmRounds {
+  std::string_view name = {};  ///< of the drafter
+  int64_t rounds = 0;          ///< in which its proposal was verified
+  int64_t trials = 0;          ///< of them, though they were not expected to pay
+  int64_t drafted = 0, accepted = 0;
+  IdleRounds idle = {};  ///< in which it was asked and had none
 };
 
 /// Proposes token trees. Seam: one folder per drafter. Never sees a verifier; nothing it does can change the
@@ -81,9 +104,20 @@ class Drafter {
   /// nothing may be proposed; `Observe` follows every target pass. ENSURES: the tree is within `budget`,
   /// which the engine checks.
   virtual void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) = 0;
+  /// Learns what a pass brought, whoever proposed its tree.
   virtual void Observe(const RoundView& round) = 0;
+  /// Whether `Observe` of this round is to come with the top-k of `Needs`, which costs a scan of every row.
+  virtual bool WantsTop() const { return true; }
+  /// Of the last proposal: the expected number of accepted nodes at depth i + 1. Valid until the next call. Empty: it
+  /// does not know.
+  virtual std::span<const double> survival() const { return {}; }
+  /// For drafters whose proposals cost passes of the target: what the next one is expected to be. Others propose for
+  /// nothing and return nullopt.
+  virtual std::optional<Prospect> Foresee(const DraftBudget&) const { return std::nullopt; }
   /// Why it proposed nothing, since `Begin`.
   virtual IdleRounds idle() const { return {}; }
+  /// The drafters among which it chooses, since `Begin`; empty for all but those that do.
+  virtual std::vector<ArmRounds> arms() const { return {}; }
   /// Bytes held beside the target's, for the memory table.
   virtual int64_t bytes() const { return 0; }
 };

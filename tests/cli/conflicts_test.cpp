@@ -25,12 +25,11 @@ TEST(OptionConflicts, DefaultsOfEveryDrafterAreFine) {
 }
 
 TEST(OptionConflicts, ListsAndOtherVersionsDrafters) {
-  EXPECT_EQ(Conflict(With("copy,window")),
-            "--spec-type copy,window: lists of drafters are not supported by this version; name one of none, copy, "
-            "token-recycling, window");
-  EXPECT_EQ(Conflict(With("auto")),
-            "--spec-type auto: it is not supported by this version; name one of none, copy, token-recycling, "
-            "window");
+  EXPECT_EQ(Conflict(With("copy,window")), "no error");
+  EXPECT_EQ(Conflict(With("rag")),
+            "--spec-type rag: it is not supported by this version; name one of none, copy, token-recycling, window, "
+            "auto");
+  EXPECT_NE(Conflict(With("copy,coppy")).find("did you mean copy?"), std::string::npos);
   EXPECT_NE(Conflict(With("coppy")).find("did you mean copy?"), std::string::npos);
 }
 
@@ -44,6 +43,8 @@ TEST(OptionConflicts, SettingsOfAnotherDrafter) {
   EXPECT_EQ(Conflict(options), "no error");
   options.drafter.type = "none";
   EXPECT_EQ(Conflict(options), "no error") << "the baseline keeps the other's flags";
+  options.drafter.type = "auto";
+  EXPECT_EQ(Conflict(options), "no error") << "token-recycling is among its choices";
   options = With("token-recycling");
   options.drafter.window.recent += 1;
   EXPECT_EQ(Conflict(options),
@@ -94,6 +95,8 @@ TEST(DemoTable, ADrafterThatNeverProposedFails) {
   EXPECT_EQ(ErrorText([&] { RequireProposals(lines); }), "no error");
   lines[2].proposed = false;
   EXPECT_NE(ErrorText([&] { RequireProposals(lines); }).find("copy proposed no token in any run"), std::string::npos);
+  lines[1].drafter = lines[2].drafter = "auto";
+  EXPECT_EQ(ErrorText([&] { RequireProposals(lines); }), "no error") << "auto may decode plainly";
 }
 
 }  // namespace

@@ -50,7 +50,10 @@ TEST(GenerateDrafters, TheTextIsThatOfPlainDecoding) {
     const auto report = nlohmann::json::parse(ReadFile(folder / "report"));
     EXPECT_GT(report["timings"]["prompt_n"].get<int64_t>(), 6000);
     EXPECT_EQ(40, report["timings"]["predicted_n"].get<int64_t>());
-    EXPECT_EQ(entry.name == "none", report["timings"]["draft_n"].get<int64_t>() == 0) << entry.name;
+    // What auto does depends on the machine's speed.
+    if (entry.name != "auto") {
+      EXPECT_EQ(entry.name == "none", report["timings"]["draft_n"].get<int64_t>() == 0) << entry.name;
+    }
     if (plain.empty()) plain = outcome.out;
     EXPECT_EQ(plain, outcome.out) << entry.name;
   }

@@ -13,5 +13,14 @@ TEST(IdleDrafter, EveryPassHasItsReason) {
             "this was plain decoding");
 }
 
+TEST(IdleDrafter, ChoicesAreCountedAndExplained) {
+  const std::vector<ArmRounds> arms{{.name = "copy", .rounds = 4, .drafted = 20, .accepted = 9}, {.name = "window"}};
+  EXPECT_EQ(ExplainChoices("auto", arms, {.would_not_pay = 5}, 10),
+            "auto took copy in 4 of 10 passes (9 tokens accepted), window in 0; plain decoding in 6: not expected to "
+            "pay in 5, no token left to draft in 1");
+  EXPECT_EQ(ExplainChoices("copy,window", arms, {}, 4),
+            "copy,window took copy in 4 of 4 passes (9 tokens accepted), window in 0; plain decoding in 0");
+}
+
 }  // namespace
 }  // namespace longshot

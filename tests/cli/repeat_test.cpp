@@ -53,10 +53,10 @@ TEST(Repeat, StoredLimitsAndCostsGiveTheSameTextAndTheSameProposals) {
     const json first = ReportOf({"--spec-type", drafter});
     ASSERT_FALSE(first["draft_plan"]["verification_ms"].empty()) << "the first run measures";
     const json& stored = first["config"]["speculative"];
-    const json again =
-        ReportOf({"--spec-type", drafter, "--spec-draft-n-max", stored["num_speculative_tokens"].dump(),
-                  "--spec-draft-depth", stored["draft_max_depth"].dump(), "--spec-draft-row-cost",
-                  stored["draft_row_cost"].dump(), "--spec-draft-cost-ratio", stored["draft_cost_ratio"].dump()});
+    const json again = ReportOf({"--spec-type", drafter, "--spec-draft-n-max", stored["num_speculative_tokens"].dump(),
+                                 "--spec-draft-depth", stored["draft_max_depth"].dump(), "--spec-draft-pass-cost",
+                                 stored["draft_pass_cost"].get<std::string>(), "--spec-draft-cost-ratio",
+                                 stored["draft_cost_ratio"].dump()});
     EXPECT_TRUE(again["draft_plan"]["verification_ms"].empty()) << "the second run measures nothing";
     EXPECT_EQ(again["config"], first["config"]);
     EXPECT_EQ(again["config_sha256"], first["config_sha256"]);

@@ -162,7 +162,7 @@ TEST(DraftPlan, AResolvedConfigGivesTheSamePlanWithoutAClock) {
         const DraftPlan again = ResolveDraft(config, no_clock);
         SCOPED_TRACE(fmt::format("{} shape {} n_max {}", entry.name, shape, n_max));
         EXPECT_EQ(again.limits, measured.limits);
-        EXPECT_EQ(again.row_cost, measured.row_cost);
+        EXPECT_EQ(again.cost, measured.cost);
         EXPECT_EQ(ToJson(BindFields(config)), before);
         EXPECT_TRUE(again.verification_ms.empty());
       }
@@ -172,10 +172,11 @@ TEST(DraftPlan, AResolvedConfigGivesTheSamePlanWithoutAClock) {
 
 TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
   DrafterConfig config;
-  config.proposal.row_cost = 0.125;
+  config.proposal.pass_cost = "2:1.125,9:4";
   config.proposal.max_depth = 3;
   const DraftPlan plan = ResolveDraft(config, LinearTimer(10, 0.01));
-  EXPECT_EQ(plan.row_cost, 0.125);
+  EXPECT_EQ(plan.cost(2), 1.125);
+  EXPECT_EQ(plan.cost(9), 4);
   EXPECT_EQ(plan.limits.max_depth, 3);
   EXPECT_GT(plan.limits.max_nodes, 8);
 }
@@ -183,7 +184,28 @@ TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
 TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
   DrafterConfig config;
   ResolveDraft(config, LinearTimer(10, 0));
-  EXPECT_GT(config.proposal.row_cost, 0);
+  EXPECT_EQ(config.proposal.pass_cost, "2:1,4:1,8:1,12:1,16:1,17:1,24:1,32:1");
+}
+
+TEST(DraftPlan, TheCurveKeepsTheStepOfATile) {
+  DrafterConfig config;
+  PassTimer timer = LinearTimer(10, 0);
+  timer.verification_ms = [](int rows) { return rows <= 16 ? 10.0 : 20.0; };
+  const DraftPlan plan = ResolveDraft(config, timer);
+  EXPECT_EQ(plan.cost(16), 1);
+  EXPECT_EQ(plan.cost(17), 2);
+}
+
+TEST(DraftPlan, AListMeasuresWhatItsDraftersNeed) {
+  DrafterConfig look_ups, with_model;
+  look_ups.type = "copy,token-recycling";
+  PassTimer timer = LinearTimer(10, 0.1);
+  timer.draft_ms = []() -> double { throw Error(ErrorCode::kIo, "timed a draft pass"); };
+  EXPECT_GT(ResolveDraft(look_ups, timer).limits.max_nodes, 8);
+  with_model.type = "auto";
+  const DraftPlan plan = ResolveDraft(with_model, LinearTimer(10, 0.1));
+  EXPECT_DOUBLE_EQ(with_model.window.draft_cost, 0.5);
+  EXPECT_EQ(plan.limits.max_depth, plan.limits.max_nodes) << "look-ups may go deeper than drafting by the model pays";
 }
 
 TEST(MemoryTable, RefusesWhatDoesNotFit) {

@@ -68,7 +68,7 @@ Answer Ask(const Tokenizer& tokenizer, const Setting& setting, const std::vector
   if (setting.drafter != "none") {
     request.draft.limits.max_nodes = 12;
     request.draft.limits.max_depth = 5;
-    request.draft.row_cost = 0.001;
+    request.draft.cost = PassCost(0.001);
   }
   Answer answer = RunAnswer(engine, tokenizer, request);
   EXPECT_EQ(answer.text, shown);

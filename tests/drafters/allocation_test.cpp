@@ -128,7 +128,7 @@ TEST_P(DecodeLoop, AnAllocationWouldBeCounted) {
   EXPECT_GE(AllocationsAfterWarmUp(model_, {.drafter = std::string(GetParam().name)}, 16), (kTokens - kWarmUp) / 16);
 }
 
-INSTANTIATE_FOR_EVERY_DRAFTER(DecodeLoop);
+INSTANTIATE_TEST_SUITE_P(Registry, DecodeLoop, EveryDrafter(), DrafterTestName);
 
 }  // namespace
 }  // namespace longshot

@@ -54,7 +54,7 @@ GenerateRequest Request(const Trial& run, const std::vector<Token>& prompt) {
   request.seed = run.seed;
   request.draft_max_nodes = run.drafter == "none" ? 0 : run.nodes;
   request.draft_max_depth = run.drafter == "none" ? 0 : run.depth;
-  request.draft_row_cost = run.row_cost;
+  request.draft_cost = PassCost(run.row_cost);
   return request;
 }
 
@@ -68,7 +68,10 @@ std::unique_ptr<Drafter> Make(const Trial& run) {
 GenerateResult Generate(const Trial& run, Target& target, Drafter& drafter) {
   const auto rule = MakeVerifier(run.rule);
   const std::vector<Token> prompt = Prompt(run);
-  return Engine(&target, rule.get(), &drafter).Generate(Request(run, prompt));
+  GenerateRequest request = Request(run, prompt);
+  double now_ms = 0;
+  request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
+  return Engine(&target, rule.get(), &drafter).Generate(request);
 }
 
 GenerateResult Generate(const Trial& run) {
@@ -271,7 +274,19 @@ TEST_P(Conformance, CoupledDrawsAreAcceptedMoreOftenThanArgmaxDrafts) {
   EXPECT_GT(coupled_rate, argmax_rate + 0.1);
 }
 
-INSTANTIATE_FOR_EVERY_DRAFTER(Conformance);
+/// Lists keep what single drafters keep; their settings are those of `auto`.
+std::vector<DrafterEntry> Lists() {
+  std::vector<DrafterEntry> lists;
+  for (const char* list : {"copy,window", "window,token-recycling", "copy,token-recycling"}) {
+    lists.push_back(FindDrafter("auto"));
+    lists.back().name = list;
+    lists.back().draws_own_law = false;
+  }
+  return lists;
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, Conformance, EveryDrafter(), DrafterTestName);
+INSTANTIATE_TEST_SUITE_P(Lists, Conformance, testing::ValuesIn(Lists()), DrafterTestName);
 
 }  // namespace
 }  // namespace longshot

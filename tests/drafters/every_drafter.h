@@ -11,14 +11,14 @@
 
 namespace longshot {
 
-/// Tests of a fixture are run for every drafter of the registry under its name.
-#define INSTANTIATE_FOR_EVERY_DRAFTER(fixture)                                                         \
-  INSTANTIATE_TEST_SUITE_P(Registry, fixture, testing::ValuesIn(Drafters().begin(), Drafters().end()), \
-                           [](const testing::TestParamInfo<DrafterEntry>& info) {                      \
-                             std::string name(info.param.name);                                        \
-                             std::replace(name.begin(), name.end(), '-', '_');                         \
-                             return name;                                                              \
-                           })
+/// Parameters of a fixture that is run for every drafter of the registry, and the names of such tests.
+inline auto EveryDrafter() { return testing::ValuesIn(Drafters().begin(), Drafters().end()); }
+inline std::string DrafterTestName(const testing::TestParamInfo<DrafterEntry>& info) {
+  std::string name(info.param.name);
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == ','; }, '_');
+  return name;
+}
 
 inline void PrintTo(const DrafterEntry& entry, std::ostream* out) { *out << entry.name; }
 

@@ -24,7 +24,7 @@ TEST(DraftMemory, IsAtMostWhatWasForetold) {
     const auto drafter = MakeDrafter(config);
     drafter->Begin({.target = &target, .sequence = sequence, .prompt = prompt, .sampler = &sampler});
     TokenTree tree(prompt.back());
-    drafter->Propose(prompt, {.max_nodes = 4, .max_depth = 4, .row_cost = 0}, tree);
+    drafter->Propose(prompt, {.max_nodes = 4, .max_depth = 4, .cost = PassCost(0)}, tree);
     const int64_t foretold = entry.most_bytes({.context = kContext, .vocab = 40});
     EXPECT_LE(drafter->bytes(), foretold) << entry.name;
     EXPECT_EQ(foretold > 0, entry.name != "none") << entry.name;

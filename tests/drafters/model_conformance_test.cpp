@@ -38,7 +38,9 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, doubl
   request.seed = 21;
   request.draft_max_nodes = drafter_name == "none" ? 0 : 12;
   request.draft_max_depth = drafter_name == "none" ? 0 : 5;
-  request.draft_row_cost = 0.001;
+  request.draft_cost = PassCost(0.001);
+  double now_ms = 0;
+  request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
   return Engine(&target, rule.get(), drafter.get()).Generate(request);
 }
 

@@ -37,7 +37,37 @@ TEST(Registry, NamesAreUniqueAndMakeWhatTheyName) {
 TEST(Registry, AnUnknownDrafterIsToldTheNearestAndAll) {
   EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [] { FindDrafter("token-recyling"); }),
             "--spec-type: there is no drafter \"token-recyling\"; did you mean token-recycling? "
-            "Known: none, copy, token-recycling, window");
+            "Known: none, copy, token-recycling, window, auto");
+}
+
+TEST(DrafterChoice, ANameIsItselfAndAListIsChosenFrom) {
+  EXPECT_FALSE(DrafterChoice("window").chooses());
+  EXPECT_EQ(DrafterChoice("window").arms().size(), 1u);
+  const DrafterChoice list("copy,window");
+  EXPECT_TRUE(list.chooses() && list.Has("copy") && list.Has("window") && !list.Has("token-recycling"));
+  EXPECT_TRUE(list.draws_own_law());
+  EXPECT_FALSE(list.grows_trees());
+  EXPECT_EQ(DrafterChoice("auto").arms().size(), Drafters().size() - 2) << "all but none and itself";
+  const DraftExtent extent{.context = 1000, .vocab = 100};
+  EXPECT_EQ(list.MostBytes(extent), FindDrafter("copy").most_bytes(extent) + FindDrafter("window").most_bytes(extent));
+  DrafterConfig config;
+  config.type = "copy,window";
+  EXPECT_EQ(MakeDrafter(config)->name(), "copy,window");
+}
+
+TEST(DrafterChoice, ListsOfTheSameOrOfWhatIsNoChoiceAreRefused) {
+  EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [] { DrafterChoice("copy,window,copy"); }),
+            "--spec-type copy,window,copy: expected a list of different drafters, got copy twice; name it once");
+  EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [] { DrafterChoice("none,copy"); }),
+            "--spec-type none,copy: expected a list of different drafters, got none in it; plain decoding is always "
+            "among the choices: leave it out");
+  EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [] { DrafterChoice("copy,auto"); }),
+            "--spec-type copy,auto: expected a list of different drafters, got auto in it; auto alone chooses among "
+            "all drafters");
+  EXPECT_NE(ErrorOf(ErrorCode::kUsage, [] { DrafterChoice("copy,"); })
+                .find("there is no drafter "
+                      ""),
+            std::string::npos);
 }
 
 TEST(DrafterConfig, EveryFieldHasAFlagOfItsOwnAndADefaultInRange) {

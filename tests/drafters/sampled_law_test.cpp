@@ -60,7 +60,9 @@ class SampledLaw : public testing::TestWithParam<std::string_view> {
     request.max_tokens = kTokens;
     request.sampling = kSampling;
     request.draft_max_nodes = request.draft_max_depth = 3;
-    request.draft_row_cost = 0.3;
+    request.draft_cost = PassCost(0.3);
+    double now_ms = 0;
+    request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
     std::vector<int64_t> counts(kVocab * kVocab * kVocab);
     for (int64_t i = 0; i < kSequences; ++i) {
       request.seed = first_seed + static_cast<uint64_t>(i);

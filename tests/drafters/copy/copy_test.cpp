@@ -7,7 +7,7 @@
 namespace longshot {
 namespace {
 
-constexpr DraftBudget kWide{.max_nodes = 64, .max_depth = 64, .row_cost = 0.01};
+constexpr DraftBudget kWide{.max_nodes = 64, .max_depth = 64, .cost = PassCost(0.01)};
 
 class CopyTest : public ::testing::Test {
  protected:
@@ -38,12 +38,13 @@ class CopyTest : public ::testing::Test {
 
 TEST_F(CopyTest, ContinuesTheLatestOfTheLongestMatches) {
   Begin({1, 2, 3, 4, 9, 1, 2, 3, 5, 8, 2, 3, 6, 9, 1, 2, 3});
-  EXPECT_EQ(Propose({.max_nodes = 3, .max_depth = 3, .row_cost = 0.01}), (std::vector<Token>{5, 8, 2}));
+  EXPECT_EQ(Propose({.max_nodes = 3, .max_depth = 3, .cost = PassCost(0.01)}), (std::vector<Token>{5, 8, 2}));
 }
 
 TEST_F(CopyTest, AnOccurrenceThatOverlapsTheEndGoesOnPeriodically) {
   Begin({5, 6, 7, 5, 6, 7, 5, 6, 7, 5, 6, 7});
-  EXPECT_EQ(Propose({.max_nodes = 7, .max_depth = 7, .row_cost = 0.01}), (std::vector<Token>{5, 6, 7, 5, 6, 7, 5}));
+  EXPECT_EQ(Propose({.max_nodes = 7, .max_depth = 7, .cost = PassCost(0.01)}),
+            (std::vector<Token>{5, 6, 7, 5, 6, 7, 5}));
 }
 
 TEST_F(CopyTest, ShortMatchesAreNotCopied) {
@@ -80,11 +81,11 @@ TEST_F(CopyTest, DearerRowsShortenTheChain) {
     for (Token token = 0; token < 12; ++token) text.push_back(token);
   }
   Begin(text);
-  const size_t cheap = Propose({.max_nodes = 64, .max_depth = 64, .row_cost = 0.01}).size();
-  const size_t dear = Propose({.max_nodes = 64, .max_depth = 64, .row_cost = 0.7}).size();
+  const size_t cheap = Propose({.max_nodes = 64, .max_depth = 64, .cost = PassCost(0.01)}).size();
+  const size_t dear = Propose({.max_nodes = 64, .max_depth = 64, .cost = PassCost(0.7)}).size();
   EXPECT_LT(dear, cheap);
   EXPECT_GT(dear, 0u);
-  EXPECT_TRUE(Propose({.max_nodes = 64, .max_depth = 64, .row_cost = 1.0}).empty());
+  EXPECT_TRUE(Propose({.max_nodes = 64, .max_depth = 64, .cost = PassCost(1.0)}).empty());
 }
 
 TEST_F(CopyTest, StopsWhereCopiesAreWrongAndReturnsWhenTheyAreRight) {
@@ -93,7 +94,7 @@ TEST_F(CopyTest, StopsWhereCopiesAreWrongAndReturnsWhenTheyAreRight) {
   Token fresh = 10;
   int64_t proposed_late = 0;
   for (int round = 0; round < 60; ++round) {
-    const size_t proposed = Propose({.max_nodes = 16, .max_depth = 16, .row_cost = 0.1}).size();
+    const size_t proposed = Propose({.max_nodes = 16, .max_depth = 16, .cost = PassCost(0.1)}).size();
     if (round >= 30) proposed_late += static_cast<int64_t>(proposed);
     Emit({fresh++});
     tree_.Reset(history_.back());
@@ -106,7 +107,7 @@ TEST_F(CopyTest, StopsWhereCopiesAreWrongAndReturnsWhenTheyAreRight) {
   const std::vector<Token> before(history_.begin() + 20, history_.begin() + 60);
   size_t longest = 0;
   for (Token token : before) {
-    longest = std::max(longest, Propose({.max_nodes = 16, .max_depth = 16, .row_cost = 0.1}).size());
+    longest = std::max(longest, Propose({.max_nodes = 16, .max_depth = 16, .cost = PassCost(0.1)}).size());
     tree_.Reset(history_.back());
     Emit({token});
   }
@@ -119,16 +120,16 @@ TEST_F(CopyTest, BudgetsAreKept) {
     for (Token token = 0; token < 40; ++token) text.push_back(token);
   }
   Begin(text);
-  EXPECT_EQ(Propose({.max_nodes = 5, .max_depth = 9, .row_cost = 0}).size(), 5u);
-  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 4, .row_cost = 0}).size(), 4u);
-  EXPECT_TRUE(Propose({.max_nodes = 0, .max_depth = 4, .row_cost = 0}).empty());
+  EXPECT_EQ(Propose({.max_nodes = 5, .max_depth = 9, .cost = PassCost(0)}).size(), 5u);
+  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 4, .cost = PassCost(0)}).size(), 4u);
+  EXPECT_TRUE(Propose({.max_nodes = 0, .max_depth = 4, .cost = PassCost(0)}).empty());
   drafter_ = CopyDrafter({.n_max = 3}, {});
   Begin(text);
   EXPECT_EQ(Propose().size(), 3u);
   drafter_ = CopyDrafter({.n_min = 6}, {});
   Begin(text);
-  EXPECT_TRUE(Propose({.max_nodes = 5, .max_depth = 9, .row_cost = 0}).empty());
-  EXPECT_EQ(Propose({.max_nodes = 6, .max_depth = 9, .row_cost = 0}).size(), 6u);
+  EXPECT_TRUE(Propose({.max_nodes = 5, .max_depth = 9, .cost = PassCost(0)}).empty());
+  EXPECT_EQ(Propose({.max_nodes = 6, .max_depth = 9, .cost = PassCost(0)}).size(), 6u);
   drafter_ = CopyDrafter({.p_min = 0.8}, {});
   Begin(text);
   EXPECT_GT(Propose().size(), 0u);
@@ -141,11 +142,11 @@ TEST_F(CopyTest, IdleRoundsAreCountedByReason) {
   EXPECT_EQ(drafter_.idle().no_candidate, 1);
   Begin({1, 2, 3, 1, 2});
   EXPECT_EQ(drafter_.idle().total(), 0) << "of this generation alone";
-  EXPECT_TRUE(Propose({.max_nodes = 4, .max_depth = 4, .row_cost = 10}).empty());
+  EXPECT_TRUE(Propose({.max_nodes = 4, .max_depth = 4, .cost = PassCost(10)}).empty());
   EXPECT_EQ(drafter_.idle().would_not_pay, 1);
   drafter_ = CopyDrafter({.n_min = 6}, {});
   Begin({1, 2, 3, 1, 2});
-  EXPECT_TRUE(Propose({.max_nodes = 5, .max_depth = 9, .row_cost = 0}).empty());
+  EXPECT_TRUE(Propose({.max_nodes = 5, .max_depth = 9, .cost = PassCost(0)}).empty());
   EXPECT_EQ(drafter_.idle().below_n_min, 1);
   EXPECT_EQ(drafter_.idle().total(), 1);
 }

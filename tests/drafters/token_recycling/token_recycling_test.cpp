@@ -73,7 +73,7 @@ class TokenRecyclingTest : public ::testing::Test {
     return tokens;
   }
 
-  static constexpr DraftBudget kFree{.max_nodes = 60, .max_depth = 5, .row_cost = 0.001};
+  static constexpr DraftBudget kFree{.max_nodes = 60, .max_depth = 5, .cost = PassCost(0.001)};
   DisturbedTarget target_{{.vocab = 200}};
   TokenRecyclingDrafter drafter_{{}, {}};
   Tokens history_;
@@ -100,14 +100,14 @@ TEST_F(TokenRecyclingTest, ProposesNothingAfterATokenItKnowsNothingAbout) {
 
 TEST_F(TokenRecyclingTest, BigramsOfThePromptAreKnownLatestFirst) {
   Begin({5, 1, 5, 2, 5, 3, 5});
-  Propose({.max_nodes = 3, .max_depth = 1, .row_cost = 0.001});
+  Propose({.max_nodes = 3, .max_depth = 1, .cost = PassCost(0.001)});
   EXPECT_EQ(Children(0), (Tokens{3, 2, 1}));
 }
 
 TEST_F(TokenRecyclingTest, PromptRowsReplaceBigrams) {
   PrefillTap tap{.first_position = 2, .k = 8, .top = Rows({Top({40, 41}), Top({50, 51})})};
   Begin({7, 8, 5, 6, 5}, &tap);
-  Propose({.max_nodes = 2, .max_depth = 1, .row_cost = 0.001});
+  Propose({.max_nodes = 2, .max_depth = 1, .cost = PassCost(0.001)});
   EXPECT_EQ(Children(0), (Tokens{40, 41}));  // row of token 5 at position 2; token 6 stands at 3
 }
 
@@ -121,38 +121,38 @@ TEST_F(TokenRecyclingTest, RejectedNodesAreWrittenBreadthFirstThenTheAcceptedPat
   ASSERT_EQ(tree_.Add(0, 31), 4);
   ASSERT_EQ(tree_.Add(1, 31), 5);
   Observe({0, 1}, 9, Rows({Top({60}), Top({61}), Top({62}), Top({63}), Top({64}), Top({65})}));
-  Propose({.max_nodes = 1, .max_depth = 1, .row_cost = 0.001});
+  Propose({.max_nodes = 1, .max_depth = 1, .cost = PassCost(0.001)});
   EXPECT_EQ(Children(0), Tokens{61}) << "the accepted node wins over the rejected one";
   history_.push_back(31);
-  Propose({.max_nodes = 1, .max_depth = 1, .row_cost = 0.001});
+  Propose({.max_nodes = 1, .max_depth = 1, .cost = PassCost(0.001)});
   EXPECT_EQ(Children(0), Tokens{65}) << "of rejected nodes the deeper one is written later";
   history_.push_back(30);
-  Propose({.max_nodes = 1, .max_depth = 1, .row_cost = 0.001});
+  Propose({.max_nodes = 1, .max_depth = 1, .cost = PassCost(0.001)});
   EXPECT_EQ(Children(0), Tokens{62}) << "rejected nodes count too";
 }
 
 TEST_F(TokenRecyclingTest, GrowthIsBestFirstAndTopological) {
   PrefillTap tap{.first_position = 0, .k = 8, .top = Rows({Top({2, 3}), Top({1, 4}), Top({5})})};
   Begin({1, 2, 3, 1}, &tap);
-  Propose({.max_nodes = 60, .max_depth = 4, .row_cost = 0.02});
+  Propose({.max_nodes = 60, .max_depth = 4, .cost = PassCost(0.02)});
   ASSERT_GT(tree_.size(), 8);
   EXPECT_EQ(tree_.token(1), 2);
   EXPECT_EQ(tree_.token(2), 1) << "0.4 * 0.4 comes before the second child of the root";
   EXPECT_LE(tree_.max_depth(), 4);
   const int64_t free_size = tree_.size();
-  Propose({.max_nodes = 60, .max_depth = 4, .row_cost = 0.2});
+  Propose({.max_nodes = 60, .max_depth = 4, .cost = PassCost(0.2)});
   EXPECT_EQ(tree_.size(), 2) << "only the root's best child is likelier than 0.2";
-  Propose({.max_nodes = 4, .max_depth = 4, .row_cost = 0.02});
+  Propose({.max_nodes = 4, .max_depth = 4, .cost = PassCost(0.02)});
   EXPECT_EQ(tree_.size(), 5);
   EXPECT_GT(free_size, tree_.size());
-  Propose({.max_nodes = 0, .max_depth = 4, .row_cost = 0.02});
+  Propose({.max_nodes = 0, .max_depth = 4, .cost = PassCost(0.02)});
   EXPECT_EQ(tree_.size(), 1);
 }
 
 TEST_F(TokenRecyclingTest, RanksThatNeverHitLoseTheirNodes) {
   PrefillTap tap{.first_position = 0, .k = 8, .top = Rows({Top({2}), Top({1})})};
   Begin({1, 2, 1}, &tap);
-  const DraftBudget budget{.max_nodes = 60, .max_depth = 3, .row_cost = 0.05};
+  const DraftBudget budget{.max_nodes = 60, .max_depth = 3, .cost = PassCost(0.05)};
   Propose(budget);
   EXPECT_GT(tree_.size(), 1);
   for (int round = 0; round < 200; ++round) {  // always another token than all eight
@@ -168,13 +168,13 @@ TEST_F(TokenRecyclingTest, RanksThatNeverHitLoseTheirNodes) {
 TEST_F(TokenRecyclingTest, AShapeFixesTheLevels) {
   PrefillTap tap{.first_position = 0, .k = 8, .top = Rows({Top({2, 3}), Top({1, 4}), Top({5}), Top({2})})};
   Begin({1, 2, 3, 4, 1}, &tap, {{}, {.shape = "3,5,1"}});
-  Propose({.max_nodes = 60, .max_depth = 8, .row_cost = 0.9});
+  Propose({.max_nodes = 60, .max_depth = 8, .cost = PassCost(0.9)});
   std::vector<int> level(4);
   for (NodeId node = 1; node < tree_.size(); ++node) ++level[tree_.depth(node)];
   EXPECT_EQ(level, (std::vector<int>{0, 3, 5, 1}));
-  Propose({.max_nodes = 4, .max_depth = 8, .row_cost = 0.9});
+  Propose({.max_nodes = 4, .max_depth = 8, .cost = PassCost(0.9)});
   EXPECT_EQ(tree_.size(), 5);
-  Propose({.max_nodes = 60, .max_depth = 1, .row_cost = 0.9});
+  Propose({.max_nodes = 60, .max_depth = 1, .cost = PassCost(0.9)});
   EXPECT_EQ(tree_.size(), 4);
 }
 

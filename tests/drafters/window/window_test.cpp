@@ -13,7 +13,7 @@ namespace {
 class WindowTest : public ::testing::Test {
  protected:
   static constexpr int64_t kVocab = 24;
-  static constexpr DraftBudget kBudget{.max_nodes = 4, .max_depth = 4, .round = 3, .row_cost = 0.02};
+  static constexpr DraftBudget kBudget{.max_nodes = 4, .max_depth = 4, .round = 3, .cost = PassCost(0.02)};
 
   void Begin(double temperature, bool coupled, ProposalConfig proposal = {}, double draft_cost = 0.05) {
     sampler_ = Sampler({.temperature = temperature, .top_k = 10, .top_p = 1.0, .min_p = 0.0});
@@ -117,7 +117,7 @@ TEST_F(WindowTest, UncoupledTokensAreSampledAndCarryTheirLaw) {
   EXPECT_EQ(std::vector<Token>(tree_.tokens().begin(), tree_.tokens().end()), first) << "same round, same draws";
   bool fresh = false;
   for (uint32_t round = 4; round < 8; ++round) {
-    Propose({.max_nodes = 4, .max_depth = 4, .round = round, .row_cost = 0.02});
+    Propose({.max_nodes = 4, .max_depth = 4, .round = round, .cost = PassCost(0.02)});
     fresh |= std::vector<Token>(tree_.tokens().begin(), tree_.tokens().end()) != first;
   }
   EXPECT_TRUE(fresh) << "every round draws afresh";
@@ -129,7 +129,7 @@ TEST_F(WindowTest, SampledTokensFollowTheirLaw) {
   constexpr int kRounds = 20000;
   Distribution law;
   for (uint32_t round = 0; round < kRounds; ++round) {
-    ASSERT_EQ(Propose({.max_nodes = 1, .max_depth = 1, .round = round, .row_cost = 0.02}), 1);
+    ASSERT_EQ(Propose({.max_nodes = 1, .max_depth = 1, .round = round, .cost = PassCost(0.02)}), 1);
     if (round == 0) law = LawAfter(0);
     ++count[tree_.token(1)];
   }
@@ -146,14 +146,14 @@ TEST_F(WindowTest, DrawnTokensStayWhateverTheirProbability) {
   Begin(2.0, false, {.p_min = 0.5});
   for (uint32_t round = 0; round < 300; ++round) {
     const size_t passes = target_.passes.size();
-    const int64_t drafted = Propose({.max_nodes = 4, .max_depth = 4, .round = round, .row_cost = 0.3});
+    const int64_t drafted = Propose({.max_nodes = 4, .max_depth = 4, .round = round, .cost = PassCost(0.3)});
     ASSERT_EQ(drafted, static_cast<int64_t>(target_.passes.size() - passes)) << "a token was drawn and dropped";
     Observe(0);
   }
 }
 
 TEST_F(WindowTest, DraftsDeeperWhereDraftsAreAccepted) {
-  const DraftBudget budget{.max_nodes = 12, .max_depth = 12, .row_cost = 0.02};
+  const DraftBudget budget{.max_nodes = 12, .max_depth = 12, .cost = PassCost(0.02)};
   Begin(0.0, true, {}, 0.4);
   for (int round = 0; round < 60; ++round) Observe(Propose(budget));
   const int64_t deep = Propose(budget);
@@ -191,9 +191,9 @@ TEST_F(WindowTest, BudgetsAreKept) {
   EXPECT_EQ(Propose({.max_nodes = 2, .max_depth = 9}), 0) << "fewer than n_min";
   EXPECT_EQ(Propose({.max_nodes = 0, .max_depth = 9}), 0);
   Begin(0.0, true, {.n_max = 2, .n_min = 1});
-  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 9, .row_cost = 0.0001}), 2);
+  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 9, .cost = PassCost(0.0001)}), 2);
   Begin(0.0, true, {.n_min = 1});
-  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 1, .row_cost = 0.0001}), 1);
+  EXPECT_EQ(Propose({.max_nodes = 9, .max_depth = 1, .cost = PassCost(0.0001)}), 1);
 }
 
 TEST_F(WindowTest, BeginForgetsWhatWasLearned) {
