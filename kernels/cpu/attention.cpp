@@ -2,18 +2,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
 #include "core/checked.h"
-#include "kernels/cpu/half.h"
 
 namespace longshot {
 namespace {
 
-constexpr int64_t kBlocksPerChunk = kKeyChunk / kKeyBlock;
 constexpr float kNothingSeen = -std::numeric_limits<float>::infinity();
+constexpr uint64_t kEveryKey = ~uint64_t{0};
 
 const RowTypeKernel& KernelFor(const KernelSet& set, DType type) {
   return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : set.bf16;
@@ -40,23 +40,25 @@ uint64_t ViewMask(const HeadView& view, int64_t block, int64_t base) {
   return mask;
 }
 
-/// Committed positions of the block that the view does not name. A probability of zero does not hide a value that is
-/// not a number, so their values are not multiplied at all.
-uint64_t HiddenMask(uint64_t visible, int64_t block, int64_t base) { return RangeMask(block, 0, base) & ~visible; }
-
-/// (max, sum, acc) of `to` becomes that of both: the log-sum-exp merge. An empty side is the identity.
-void Merge(float max, float sum, const float* acc, int dim, float& to_max, float& to_sum, float* to_acc) {
-  if (max == kNothingSeen) return;
-  if (to_max == kNothingSeen) {
-    to_max = max, to_sum = sum;
-    std::memcpy(to_acc, acc, static_cast<size_t>(dim) * sizeof(float));
-    return;
+/// Calls use(first, count) for every run of neighbouring set bits of `blocks`.
+template <class Use>
+void ForRuns(unsigned blocks, Use&& use) {
+  while (blocks != 0) {
+    const int first = std::countr_zero(blocks), count = std::countr_one(blocks >> first);
+    use(first, count);
+    blocks &= ~(((1u << count) - 1) << first);
   }
-  const float new_max = std::max(max, to_max);
-  const float a = std::exp2(to_max - new_max), b = std::exp2(max - new_max);
-  to_max = new_max;
-  to_sum = to_sum * a + sum * b;
-  for (int d = 0; d < dim; ++d) to_acc[d] = to_acc[d] * a + acc[d] * b;
+}
+
+/// Blocks that some row of `masks` sees, one bit each.
+unsigned SeenBlocks(std::span<const StepMask> masks) {
+  StepMask any{};
+  for (const StepMask& mask : masks) {
+    for (int b = 0; b < kStepBlocks; ++b) any[b] |= mask[b];
+  }
+  unsigned seen = 0;
+  for (int b = 0; b < kStepBlocks; ++b) seen |= static_cast<unsigned>(any[b] != 0) << b;
+  return seen;
 }
 
 }  // namespace
@@ -68,7 +70,8 @@ struct CpuAttention::Plan {
   int dim;    ///< padded head dim
   float scale;
   int64_t tokens;    ///< T
-  int64_t in_place;  ///< blocks below this hold written slots at their own positions
+  int64_t written;   ///< slots below this are positions, and written
+  int64_t in_place;  ///< blocks below this are read where they lie
   int64_t chunks;
   int64_t tokens_per_unit;
   int64_t units;
@@ -77,6 +80,11 @@ struct CpuAttention::Plan {
 
   int64_t position(int64_t token) const { return args.topology.base + args.topology.depth[args.first_row + token]; }
   const HeadView& view(int head) const { return args.views[args.views.size() == 1 ? 0 : head]; }
+  int query_stride() const { return dim * keys.query_element_bytes + 64; }
+  /// Positions of the block that rows of the unit at `position` see.
+  uint64_t Visible(uint64_t committed, int64_t block, int64_t position) const {
+    return committed | RangeMask(block, args.topology.base, position + 1);
+  }
 };
 
 /// Query rows that are attended together: a few tokens, all query heads of one KV head.
@@ -84,19 +92,49 @@ struct CpuAttention::Unit {
   Unit(const Plan& plan, int64_t index)
       : head(static_cast<int>(index % plan.kv.geometry().kv_heads)),
         first(index / plan.kv.geometry().kv_heads * plan.tokens_per_unit),
-        tokens(std::min(plan.tokens_per_unit, plan.tokens - first)) {
-    for (int64_t t = 0; t < tokens; ++t) last_position = std::max(last_position, plan.position(first + t));
+        tokens(std::min(plan.tokens_per_unit, plan.tokens - first)),
+        rows(static_cast<int>(tokens) * plan.group) {
+    for (int64_t t = 0; t < tokens; ++t) {
+      first_position = std::min(first_position, plan.position(first + t));
+      last_position = std::max(last_position, plan.position(first + t));
+    }
   }
 
   int head;
   int64_t first, tokens;
-  int64_t last_position = 0;
+  int rows;
+  int64_t first_position = std::numeric_limits<int64_t>::max(), last_position = 0;
 };
 
-void CpuAttention::State::Reserve(int dim) {
-  const size_t padded = static_cast<size_t>(kMaxQueryRows + 16);
-  if (acc.size() < padded * dim) max.resize(padded), sum.resize(padded), acc.resize(padded * dim);
+/// The blocks of one step and what a unit sees of them.
+struct CpuAttention::Step {
+  int64_t first;          ///< block
+  int blocks;             ///< up to the unit's last position
+  int in_place;           ///< of them, those read where they lie
+  StepMask committed{};   ///< committed positions that the view names
+  bool everything = true;  ///< every row of the unit sees every key
+};
+
+SoftmaxRows CpuAttention::Worker::Rows(const Plan& plan, const Unit& unit) {
+  return {unit.rows,        plan.dim,          queries.data(), plan.query_stride(),  chunk.max.data(),
+          chunk.sum.data(), chunk.acc.data(), scores.data(),  probabilities.data()};
 }
+
+/// A worker's use of the kernels.
+class CpuAttention::Session {
+ public:
+  explicit Session(const KernelSet& kernels) : kernels_(kernels) {
+    if (kernels_.enter) kernels_.enter();
+  }
+  ~Session() {
+    if (kernels_.leave) kernels_.leave();
+  }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+ private:
+  const KernelSet& kernels_;
+};
 
 void CpuAttention::State::Reset(int rows, int dim) {
   std::fill_n(max.begin(), rows, kNothingSeen);
@@ -104,147 +142,215 @@ void CpuAttention::State::Reset(int rows, int dim) {
   std::fill_n(acc.begin(), static_cast<size_t>(rows) * dim, 0.0f);
 }
 
-void CpuAttention::Reserve(const Plan& plan) {
-  const auto grow = [](auto& memory, int64_t size) {
-    if (static_cast<int64_t>(memory.size()) < size) memory.resize(size);
+int64_t CpuAttention::PartialRecord(const Plan& plan) { return plan.dim + 16; }
+
+void CpuAttention::MakeRoom(const Plan& plan) {
+  const auto grow = [](auto& vector, size_t size) {
+    if (vector.size() < size) vector.resize(size);
   };
+  constexpr size_t kRows = kMaxQueryRows;
   for (Worker& worker : workers_) {
-    worker.chunk.Reserve(plan.dim);
-    worker.total.Reserve(plan.dim);
-    grow(worker.queries, int64_t{kMaxQueryRows + 16} * plan.dim);
-    grow(worker.bf16_queries, int64_t{kMaxQueryRows + 16} * plan.dim);
-    grow(worker.masks, kMaxQueryRows);
-    grow(worker.key_block, plan.kv.key_block_bytes());
-    grow(worker.value_block, plan.kv.value_block_bytes());
+    grow(worker.queries, kRows * plan.query_stride());
+    for (State* state : {&worker.chunk, &worker.total}) {
+      grow(state->max, kRows), grow(state->sum, kRows), grow(state->acc, kRows * plan.dim);
+    }
+    grow(worker.scores, kRows * kScoreStride);
+    grow(worker.probabilities, kRows * kProbabilityStride);
+    grow(worker.masks, kRows);
+    grow(worker.block, std::max(plan.kv.key_block_bytes(), plan.kv.value_block_bytes()));
+    grow(worker.step_values, kStepBlocks * plan.kv.value_block_bytes());
   }
   // Partial results of the most rows that are split, at the longest context that the cache holds.
   const KvGeometry& geometry = plan.kv.geometry();
   const int64_t rows = CeilDiv(SplitUnits(), geometry.kv_heads) * plan.tokens_per_unit * plan.args.heads;
-  grow(partials_, rows * CeilDiv(geometry.capacity, kKeyChunk) * (plan.dim + 2));
+  grow(partials_, rows * CeilDiv(geometry.capacity, kKeyChunk) * PartialRecord(plan));
 }
 
 void CpuAttention::PrepareQueries(const Plan& plan, const Unit& unit, Worker& worker) const {
   const int head_dim = plan.kv.geometry().head_dim;
-  for (int64_t t = 0; t < unit.tokens; ++t) {
-    for (int g = 0; g < plan.group; ++g) {
-      const float* q = plan.args.q.data + (unit.first + t) * plan.args.q.stride +
-                       static_cast<int64_t>(unit.head * plan.group + g) * head_dim;
-      const int64_t row = (t * plan.group + g) * plan.dim;
-      for (int d = 0; d < plan.dim; ++d) {
-        const float x = d < head_dim ? q[d] * plan.scale : 0.0f;
-        worker.queries[row + d] = x;
-        worker.bf16_queries[row + d] = ToBf16(x);
-      }
-    }
+  for (int row = 0; row < unit.rows; ++row) {
+    const float* q = plan.args.q.data + (unit.first + row / plan.group) * plan.args.q.stride +
+                     static_cast<int64_t>(unit.head * plan.group + row % plan.group) * head_dim;
+    plan.keys.prepare(q, head_dim, plan.dim, plan.scale, &worker.queries[static_cast<size_t>(row) * plan.query_stride()]);
   }
 }
 
-void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows,
-                                 Worker& worker) const {
-  const int64_t base = plan.args.topology.base;
-  const uint64_t committed = ViewMask(plan.view(unit.head), block, base);
-  uint64_t any = 0;
-  for (int64_t t = 0; t < unit.tokens; ++t) {
-    const uint64_t mask = committed | RangeMask(block, base, plan.position(unit.first + t) + 1);
-    for (int g = 0; g < plan.group; ++g) worker.masks[t * plan.group + g] = mask;
-    any |= mask;
+/// Values of the step's blocks in place, or, where some of their rows are hidden from all or not written, of a copy in
+/// which those are zero: a probability of zero does not hide a value that is not a number.
+const std::byte* CpuAttention::StepValues(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
+  const std::byte* values = plan.kv.ValueBlock(plan.args.layer, unit.head, step.first);
+  if (step.everything) return values;
+  StepMask hidden{};
+  bool any = false;
+  for (int b = 0; b < step.in_place; ++b) {
+    const uint64_t shown = plan.Visible(step.committed[b], step.first + b, plan.written - 1);
+    if (shown == 0) continue;  // nobody reads the block
+    hidden[b] = ~shown;
+    any |= hidden[b] != 0;
   }
-  if (any == 0) return;
-  const int layer = plan.args.layer;
-  plan.keys.score(rows, 0, rows.count, plan.kv.KeyBlock(layer, unit.head, block), worker.scratch);
-  kernels_->softmax(rows, 0, rows.count, worker.masks.data(), worker.scratch);
-  const std::byte* values = plan.kv.ValueBlock(layer, unit.head, block);
-  if (const uint64_t hidden = HiddenMask(committed, block, base); hidden != 0) {
-    std::memcpy(worker.value_block.data(), values, plan.kv.value_block_bytes());
-    plan.kv.ZeroValues(hidden, worker.value_block.data());
-    values = worker.value_block.data();
-  }
-  plan.values.accumulate(rows, 0, rows.count, values, worker.scratch);
+  if (!any) return values;
+  const int64_t bytes = plan.kv.value_block_bytes();
+  std::memcpy(worker.step_values.data(), values, bytes * step.in_place);
+  for (int b = 0; b < step.in_place; ++b) plan.kv.ZeroValues(hidden[b], worker.step_values.data() + b * bytes);
+  return worker.step_values.data();
 }
 
-void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows,
-                                   Worker& worker) const {
+void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
+  const int64_t key_bytes = plan.kv.key_block_bytes(), value_bytes = plan.kv.value_block_bytes();
+  const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
+  const std::byte* values = StepValues(plan, unit, step, worker);
+  const SoftmaxRows all = worker.Rows(plan, unit);
+  // Each pass asks for its part of the next step, where that is as dense as this one.
+  const bool ahead = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
+  const int passes = static_cast<int>(CeilDiv(unit.rows, kPassRows));
+  const int key_lines = ahead ? static_cast<int>(kStepBlocks * key_bytes / 64 / passes) : 0;
+  const int value_lines = ahead ? static_cast<int>(kStepBlocks * value_bytes / 64 / passes) : 0;
+  const std::byte *next_keys = keys + kStepBlocks * key_bytes, *next_values = values + kStepBlocks * value_bytes;
+  for (int first = 0; first < unit.rows; first += kPassRows) {
+    SoftmaxRows rows = all.Slice(first, std::min(kPassRows, unit.rows - first));
+    rows.scores = all.scores, rows.probabilities = all.probabilities;
+    const StepMask* masks = step.everything ? nullptr : &worker.masks[first];
+    const unsigned seen = masks ? SeenBlocks({masks, static_cast<size_t>(rows.count)}) : (1u << step.blocks) - 1;
+    if (seen == 0) continue;
+    ForRuns(seen, [&](int block, int count) {
+      plan.keys.score(rows, {keys + block * key_bytes, block, count}, {next_keys, key_lines});
+    });
+    plan.values.softmax(rows, std::bit_width(seen), masks, {next_values, value_lines / 2});
+    ForRuns(seen, [&](int block, int count) {
+      plan.values.accumulate(rows, {values + block * value_bytes, block, count},
+                             {next_values + value_lines / 2 * 64, value_lines - value_lines / 2});
+    });
+    next_keys += int64_t{key_lines} * 64, next_values += int64_t{value_lines} * 64;
+  }
+}
+
+/// Calls use(first row, run) for every token and every block of the step from the border on that it reaches, the keys
+/// or values of the block being those of the token's own path.
+template <class Use>
+void CpuAttention::ForAssembled(const Plan& plan, const Unit& unit, const Step& step, bool keys, Worker& worker,
+                                Use&& use) const {
   const RowTopology& topology = plan.args.topology;
-  const int64_t begin = block * kKeyBlock, base = topology.base;
   const int layer = plan.args.layer, head = unit.head;
-  // Committed rows come with the block; places beyond them are filled below or must at least be finite.
-  std::byte *keys = worker.key_block.data(), *values = worker.value_block.data();
-  std::memset(keys, 0, plan.kv.key_block_bytes());
-  std::memset(values, 0, plan.kv.value_block_bytes());
-  plan.kv.CopyLeadingRows(layer, head, block, std::clamp<int64_t>(base - begin, 0, kKeyBlock), keys, values);
-  const uint64_t committed = ViewMask(plan.view(head), block, base);
-  plan.kv.ZeroValues(HiddenMask(committed, block, base), values);
-  for (int64_t t = 0; t < unit.tokens; ++t) {
-    const int64_t position = plan.position(unit.first + t);
-    if (position < begin) continue;
-    int64_t node = plan.args.first_row + unit.first + t;
-    for (int64_t p = position; p >= std::max(base, begin); --p, node = topology.parent[node]) {
-      if (p >= begin + kKeyBlock) continue;
-      plan.kv.CopyKey(layer, head, base + node, keys, static_cast<int>(p - begin));
-      plan.kv.CopyValue(layer, head, base + node, values, static_cast<int>(p - begin));
+  const int64_t base = topology.base;
+  std::byte* data = worker.block.data();
+  for (int b = step.in_place; b < step.blocks; ++b) {
+    const int64_t begin = (step.first + b) * kKeyBlock, committed = std::clamp<int64_t>(base - begin, 0, kKeyBlock);
+    // Committed rows come with the block; places beyond them are filled below or must at least be finite.
+    std::memset(data, 0, keys ? plan.kv.key_block_bytes() : plan.kv.value_block_bytes());
+    if (keys) {
+      plan.kv.CopyLeadingKeys(layer, head, step.first + b, committed, data);
+    } else {
+      plan.kv.CopyLeadingValues(layer, head, step.first + b, committed, data);
+      plan.kv.ZeroValues(RangeMask(step.first + b, 0, base) & ~step.committed[b], data);
     }
-    const uint64_t mask = committed | RangeMask(block, base, position + 1);
-    std::fill_n(worker.masks.begin(), plan.group, mask);
-    const int row = static_cast<int>(t) * plan.group;
-    plan.keys.score(rows, row, plan.group, keys, worker.scratch);
-    kernels_->softmax(rows, row, plan.group, worker.masks.data(), worker.scratch);
-    plan.values.accumulate(rows, row, plan.group, values, worker.scratch);
+    int64_t filled[kKeyBlock];  // the node in each place: tokens share most of their path
+    std::fill_n(filled, kKeyBlock, -1);
+    for (int64_t t = 0; t < unit.tokens; ++t) {
+      const int64_t position = plan.position(unit.first + t);
+      if (position < begin) continue;
+      int64_t node = plan.args.first_row + unit.first + t;
+      for (int64_t p = position; p >= std::max(base, begin); --p, node = topology.parent[node]) {
+        if (p >= begin + kKeyBlock) continue;
+        if (filled[p - begin] == node) continue;
+        filled[p - begin] = node;
+        if (keys) {
+          plan.kv.CopyKey(layer, head, base + node, data, static_cast<int>(p - begin));
+        } else {
+          plan.kv.CopyValue(layer, head, base + node, data, static_cast<int>(p - begin));
+        }
+      }
+      use(static_cast<int>(t) * plan.group, BlockRun{data, b, 1});
+    }
   }
+}
+
+void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
+  const int64_t key_bytes = plan.kv.key_block_bytes(), value_bytes = plan.kv.value_block_bytes();
+  const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
+  const std::byte* values = StepValues(plan, unit, step, worker);
+  const SoftmaxRows rows = worker.Rows(plan, unit);
+  const unsigned seen = SeenBlocks({worker.masks.data(), static_cast<size_t>(unit.rows)}) & ((1u << step.in_place) - 1);
+  ForRuns(seen, [&](int block, int count) {
+    plan.keys.score(rows, {keys + block * key_bytes, block, count}, {});
+  });
+  ForAssembled(plan, unit, step, true, worker, [&](int row, const BlockRun& run) {
+    plan.keys.score(rows.Slice(row, plan.group), run, {});
+  });
+  plan.values.softmax(rows, step.blocks, worker.masks.data(), {});
+  ForRuns(seen, [&](int block, int count) {
+    plan.values.accumulate(rows, {values + block * value_bytes, block, count}, {});
+  });
+  ForAssembled(plan, unit, step, false, worker, [&](int row, const BlockRun& run) {
+    plan.values.accumulate(rows.Slice(row, plan.group), run, {});
+  });
+}
+
+void CpuAttention::RunStep(const Plan& plan, const Unit& unit, int64_t index, Worker& worker) const {
+  Step step{.first = index * kStepBlocks, .blocks = 0, .in_place = 0};
+  step.blocks = static_cast<int>(std::min<int64_t>(kStepBlocks, unit.last_position / kKeyBlock + 1 - step.first));
+  step.in_place = static_cast<int>(std::clamp<int64_t>(plan.in_place - step.first, 0, step.blocks));
+  for (int b = 0; b < step.blocks; ++b) {
+    const int64_t block = step.first + b;
+    step.committed[b] = ViewMask(plan.view(unit.head), block, plan.args.topology.base);
+    step.everything &= plan.Visible(step.committed[b], block, unit.first_position) == kEveryKey;
+  }
+  if (step.in_place == step.blocks && step.everything) return AttendInPlace(plan, unit, step, worker);
+  step.everything = false;
+  for (int64_t t = 0; t < unit.tokens; ++t) {
+    StepMask mask{};
+    for (int b = 0; b < step.blocks; ++b) {
+      mask[b] = plan.Visible(step.committed[b], step.first + b, plan.position(unit.first + t));
+    }
+    std::fill_n(worker.masks.begin() + t * plan.group, plan.group, mask);
+  }
+  if (step.in_place == step.blocks) return AttendInPlace(plan, unit, step, worker);
+  AttendAssembled(plan, unit, step, worker);
 }
 
 void CpuAttention::RunChunk(const Plan& plan, const Unit& unit, int64_t chunk, Worker& worker) const {
-  const int count = static_cast<int>(unit.tokens) * plan.group;
-  worker.chunk.Reset(count, plan.dim);
-  const void* queries = plan.keys.bf16_queries ? static_cast<const void*>(worker.bf16_queries.data())
-                                               : static_cast<const void*>(worker.queries.data());
-  const SoftmaxRows rows{
-      count, plan.dim, queries, worker.chunk.max.data(), worker.chunk.sum.data(), worker.chunk.acc.data()};
-  const int64_t end = std::min((chunk + 1) * kBlocksPerChunk, unit.last_position / kKeyBlock + 1);
-  for (int64_t block = chunk * kBlocksPerChunk; block < end; ++block) {
-    if (block < plan.in_place) {
-      AttendInPlace(plan, unit, block, rows, worker);
-    } else {
-      AttendAssembled(plan, unit, block, rows, worker);
-    }
-  }
+  constexpr int64_t kSteps = kKeyChunk / kKeyStep;
+  worker.chunk.Reset(unit.rows, plan.dim);
+  const int64_t end = std::min((chunk + 1) * kSteps, unit.last_position / kKeyStep + 1);
+  for (int64_t step = chunk * kSteps; step < end; ++step) RunStep(plan, unit, step, worker);
 }
 
 void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const {
-  const int count = static_cast<int>(unit.tokens) * plan.group;
   const int head_dim = plan.kv.geometry().head_dim;
   PrepareQueries(plan, unit, worker);
-  worker.total.Reset(count, plan.dim);
+  worker.total.Reset(unit.rows, plan.dim);
   for (int64_t chunk = 0; chunk <= unit.last_position / kKeyChunk; ++chunk) {
     RunChunk(plan, unit, chunk, worker);
-    for (int r = 0; r < count; ++r) {
-      Merge(worker.chunk.max[r], worker.chunk.sum[r], &worker.chunk.acc[r * plan.dim], plan.dim, worker.total.max[r],
-            worker.total.sum[r], &worker.total.acc[r * plan.dim]);
+    for (int r = 0; r < unit.rows; ++r) {
+      kernels_->merge(worker.chunk.Row(r, plan.dim), plan.dim, worker.total.Row(r, plan.dim));
     }
   }
-  for (int r = 0; r < count; ++r) {
+  for (int r = 0; r < unit.rows; ++r) {
     float* out = plan.args.out.data + (unit.first + r / plan.group) * plan.args.out.stride +
                  static_cast<int64_t>(unit.head * plan.group + r % plan.group) * head_dim;
-    for (int d = 0; d < head_dim; ++d) out[d] = worker.total.acc[r * plan.dim + d] / worker.total.sum[r];
+    kernels_->finish(worker.total.Row(r, plan.dim), head_dim, out);
   }
 }
 
 void CpuAttention::RunSplit(const Plan& plan) {
-  const int64_t record = plan.dim + 2;
-  std::atomic<int64_t> next{0};
+  const int64_t record = PartialRecord(plan);
+  // Neighbouring chunks go to the same worker: what one asks for ahead is what it reads next.
   team_->Run([&](int w) {
     Worker& worker = workers_[w];
+    const Session session(*kernels_);
+    const int64_t items = plan.units * plan.chunks, end = items * (w + 1) / team_->size();
     int64_t prepared = -1;
-    for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < plan.units * plan.chunks;) {
+    for (int64_t i = items * w / team_->size(); i < end; ++i) {
       const Unit unit(plan, i / plan.chunks);
       const int64_t chunk = i % plan.chunks;
       if (prepared != i / plan.chunks) PrepareQueries(plan, unit, worker);
       prepared = i / plan.chunks;
       RunChunk(plan, unit, chunk, worker);
-      for (int r = 0; r < unit.tokens * plan.group; ++r) {
+      for (int r = 0; r < unit.rows; ++r) {
         const int64_t row = (unit.first + r / plan.group) * plan.args.heads + unit.head * plan.group + r % plan.group;
         float* partial = &partials_[(row * plan.chunks + chunk) * record];
         partial[0] = worker.chunk.max[r], partial[1] = worker.chunk.sum[r];
-        std::memcpy(partial + 2, &worker.chunk.acc[r * plan.dim], static_cast<size_t>(plan.dim) * sizeof(float));
+        std::memcpy(partial + 16, &worker.chunk.acc[static_cast<size_t>(r) * plan.dim],
+                    static_cast<size_t>(plan.dim) * sizeof(float));
       }
     }
   });
@@ -255,16 +361,17 @@ void CpuAttention::RunSplit(const Plan& plan) {
   });
 }
 
-void CpuAttention::MergePartials(const Plan& plan, int64_t row, int head) const {
-  const int64_t record = plan.dim + 2;
-  const float* partial = &partials_[(row * plan.args.heads + head) * plan.chunks * record];
-  float max = kNothingSeen, sum = 0.0f, acc[512];
-  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk, partial += record) {
-    Merge(partial[0], partial[1], partial + 2, plan.dim, max, sum, acc);
-  }
+void CpuAttention::MergePartials(const Plan& plan, int64_t row, int head) {
+  const int64_t record = PartialRecord(plan);
+  float* first = &partials_[(row * plan.args.heads + head) * plan.chunks * record];
+  const auto partial = [&](int64_t chunk) {
+    float* at = first + chunk * record;
+    return PartialRow{at, at + 1, at + 16};
+  };
+  for (int64_t chunk = 1; chunk < plan.chunks; ++chunk) kernels_->merge(partial(chunk), plan.dim, partial(0));
   const int head_dim = plan.kv.geometry().head_dim;
-  float* out = plan.args.out.data + row * plan.args.out.stride + static_cast<int64_t>(head) * head_dim;
-  for (int d = 0; d < head_dim; ++d) out[d] = acc[d] / sum;
+  kernels_->finish(partial(0), head_dim,
+                   plan.args.out.data + row * plan.args.out.stride + static_cast<int64_t>(head) * head_dim);
 }
 
 void CpuAttention::Run(const AttentionArgs& args) {
@@ -275,15 +382,16 @@ void CpuAttention::Run(const AttentionArgs& args) {
   CHECK(kv.dim() <= kMaxHeadDim);
   const RowTopology& topology = args.topology;
   const int group = args.heads / geometry.kv_heads;
-  // In a chain, slots are positions: blocks that the pass has filled can be read in place too.
-  const int64_t slots = topology.chain ? topology.base + args.first_row + args.q.rows : topology.base;
+  // In a chain, slots are positions: what the pass has written can be read in place too.
+  const int64_t written = topology.chain ? topology.base + args.first_row + args.q.rows : topology.base;
   Plan plan{.args = args,
             .kv = kv,
             .group = group,
             .dim = kv.dim(),
             .scale = static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(geometry.head_dim))),
             .tokens = args.q.rows,
-            .in_place = slots / kKeyBlock,
+            .written = written,
+            .in_place = topology.chain ? CeilDiv(written, kKeyBlock) : written / kKeyBlock,
             .chunks = 0,
             .tokens_per_unit = std::max(1, kMaxQueryRows / group),
             .units = 0,
@@ -291,11 +399,12 @@ void CpuAttention::Run(const AttentionArgs& args) {
             .values = KernelFor(*kernels_, geometry.v_type)};
   plan.units = CeilDiv(plan.tokens, plan.tokens_per_unit) * geometry.kv_heads;
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
-  Reserve(plan);
+  MakeRoom(plan);
   // Many units: each walks its whole context. Few: the context is shared out by chunks. Same sums either way.
   if (plan.units < SplitUnits()) return RunSplit(plan);
   std::atomic<int64_t> next{0};
   team_->Run([&](int w) {
+    const Session session(*kernels_);
     for (int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < plan.units;) {
       // The last rows see the most: they start first.
       RunWhole(plan, Unit(plan, plan.units - 1 - i), workers_[w]);

@@ -12,7 +12,7 @@ namespace longshot {
 /// Keys of one chunk: the unit of work over the context, and of the ascending merge of partial results.
 inline constexpr int64_t kKeyChunk = 512;
 
-/// Tree attention on CPU. A row's result is a fixed function of the blocks of 64 absolute positions it sees: blocks in
+/// Tree attention on CPU. A row's result is a fixed function of the keys it sees: steps of 256 absolute positions in
 /// ascending order within chunks of 512, chunks merged in ascending order, whichever thread made them. Blocks whose
 /// slots are positions are read in place; in a branching tree the blocks from the border on are assembled per row from
 /// committed rows and the row's ancestors, so they hold the same bits as after a commit.
@@ -26,33 +26,44 @@ class CpuAttention {
   /// Running softmax of the query rows of one unit.
   struct State {
     std::vector<float> max, sum, acc;
-    void Reserve(int dim);
     void Reset(int rows, int dim);
-  };
-  struct Worker {
-    std::vector<float> queries;
-    std::vector<uint16_t> bf16_queries;
-    State chunk, total;
-    std::vector<std::byte> key_block, value_block;
-    std::vector<uint64_t> masks;
-    BlockScratch scratch;
+    PartialRow Row(int row, int dim) { return {&max[row], &sum[row], &acc[static_cast<size_t>(row) * dim]}; }
   };
   /// What is fixed during one call.
   struct Plan;
   struct Unit;
+  struct Step;
+  class Session;
+
+  struct Worker {
+    std::vector<std::byte> queries;
+    State chunk, total;
+    std::vector<float> scores;
+    std::vector<uint16_t> probabilities;
+    std::vector<StepMask> masks;
+    std::vector<std::byte> block;        ///< an assembled block of keys or values
+    std::vector<std::byte> step_values;  ///< values of a step that hides some
+
+    SoftmaxRows Rows(const Plan& plan, const Unit& unit);
+  };
 
   /// Passes of fewer units share the context out by chunks.
   int64_t SplitUnits() const { return 4 * team_->size(); }
   /// Makes room for every pass over the plan's cache, so that later ones allocate nothing.
-  void Reserve(const Plan& plan);
+  void MakeRoom(const Plan& plan);
+  /// Floats of one partial result: max, sum, then acc on a line of its own.
+  static int64_t PartialRecord(const Plan& plan);
   void PrepareQueries(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunChunk(const Plan& plan, const Unit& unit, int64_t chunk, Worker& worker) const;
-  void AttendInPlace(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows, Worker& worker) const;
-  void AttendAssembled(const Plan& plan, const Unit& unit, int64_t block, const SoftmaxRows& rows,
-                       Worker& worker) const;
+  void RunStep(const Plan& plan, const Unit& unit, int64_t index, Worker& worker) const;
+  void AttendInPlace(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
+  void AttendAssembled(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
+  template <class Use>
+  void ForAssembled(const Plan& plan, const Unit& unit, const Step& step, bool keys, Worker& worker, Use&& use) const;
+  const std::byte* StepValues(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunSplit(const Plan& plan);
-  void MergePartials(const Plan& plan, int64_t row, int head) const;
+  void MergePartials(const Plan& plan, int64_t row, int head);
 
   ThreadTeam* team_;
   const KernelSet* kernels_;

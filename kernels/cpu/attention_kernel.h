@@ -1,152 +1,268 @@
 #pragma once
 
+#include <cstring>
 #include <limits>
 
 #include "kernels/cpu/kernel_set.h"
 #include "kernels/cpu/vector_math.h"
 
-/// One block of the attention reduction, included after a simd_*.h. Both of its products have the shape
+/// One step of the attention reduction, included after a simd_*.h. Both of its products have the shape
 /// C[rows, cols] = A[rows, depth] * B[depth, cols]: scores = Q * K^T (depth = head dim, cols = 64 keys) and
-/// acc += P * V (depth = 64 keys, cols = head dim). B is stored by pairs of its rows where the type asks for it, so
-/// keys and values share one layout. Every element of C is one accumulation over ascending depth: its bits do not
+/// acc += P * V (depth = keys of a run, cols = head dim). B is stored by pairs of its rows where the type asks for it,
+/// so keys and values share one layout. Every element of C is one accumulation over ascending depth: its bits do not
 /// depend on how many rows are computed with it.
 namespace longshot {
 namespace {
 
-/// B as plain rows [depth, cols] of f32 or f16.
+/// Asks for the lines of an `Ahead` in equal parts, one part per call.
+class Prefetch {
+ public:
+  Prefetch(const Ahead& ahead, int parts)
+      : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
+  void Part() {
+    const int lines = part_ < left_ ? part_ : left_;
+    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T1);
+    at_ += 64 * lines, left_ -= lines;
+  }
+
+ private:
+  const char* at_;
+  int left_, part_;
+};
+
+/// 16 elements of row `row` of B [depth, cols], as f32. Plain rows of f32 or f16; pairs of rows of bf16
+/// [depth / 2, cols, 2].
 struct F32Format {
-  static void LoadPair(const std::byte* b, int pair, int cols, int col, F32x16& even, F32x16& odd) {
-    const float* p = reinterpret_cast<const float*>(b) + 2 * pair * cols + col;
-    even = F32x16::Load(p), odd = F32x16::Load(p + cols);
+  static constexpr int kBytes = 4;
+  template <int kOdd>
+  static F32x16 Load(const std::byte* b, int pair, int cols, int col) {
+    return F32x16::Load(reinterpret_cast<const float*>(b) + (2 * pair + kOdd) * cols + col);
   }
 };
 
 struct F16Format {
-  static void LoadPair(const std::byte* b, int pair, int cols, int col, F32x16& even, F32x16& odd) {
-    const uint16_t* p = reinterpret_cast<const uint16_t*>(b) + 2 * pair * cols + col;
-    even = F32x16::LoadF16(p), odd = F32x16::LoadF16(p + cols);
+  static constexpr int kBytes = 2;
+  template <int kOdd>
+  static F32x16 Load(const std::byte* b, int pair, int cols, int col) {
+    return F32x16::LoadF16(reinterpret_cast<const uint16_t*>(b) + (2 * pair + kOdd) * cols + col);
   }
 };
 
-/// B as pairs of rows [depth / 2, cols, 2] of bf16, computed in f32.
 struct Bf16Format {
-  static void LoadPair(const std::byte* b, int pair, int cols, int col, F32x16& even, F32x16& odd) {
-    F32x16::LoadBf16Pairs(reinterpret_cast<const uint16_t*>(b) + 2 * (pair * cols + col), even, odd);
+  static constexpr int kBytes = 2;
+  template <int kOdd>
+  static F32x16 Load(const std::byte* b, int pair, int cols, int col) {
+    return F32x16::LoadBf16OfPairs<kOdd>(reinterpret_cast<const uint16_t*>(b) + 2 * (pair * cols + col));
   }
 };
+
+/// One row of B against R rows of A: `kOdd` says which of the pair.
+template <class Format, int kOdd, int R, int V>
+inline void AddRow(const float* a, int a_stride, const std::byte* b, int pair, int cols, int col, F32x16 (&sum)[R][V]) {
+  F32x16 row[V];
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v) row[v] = Format::template Load<kOdd>(b, pair, cols, col + 16 * v);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    const F32x16 x = F32x16::Set(a[r * a_stride + 2 * pair + kOdd]);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
+  }
+}
 
 /// R rows by V vectors of C, held in registers.
 template <class Format, int R, int V>
 inline void ProductTile(const float* a, int a_stride, const std::byte* b, int depth, int cols, int col, bool accumulate,
-                        float* c, int c_stride) {
+                        float* c, int c_stride, Prefetch& prefetch) {
   F32x16 sum[R][V];
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       sum[r][v] = accumulate ? F32x16::Load(c + r * c_stride + col + 16 * v) : F32x16::Zero();
     }
   }
   for (int pair = 0; pair < depth / 2; ++pair) {
-    F32x16 even[V], odd[V];
-    for (int v = 0; v < V; ++v) Format::LoadPair(b, pair, cols, col + 16 * v, even[v], odd[v]);
-    for (int r = 0; r < R; ++r) {
-      const F32x16 a0 = F32x16::Set(a[r * a_stride + 2 * pair]), a1 = F32x16::Set(a[r * a_stride + 2 * pair + 1]);
-      for (int v = 0; v < V; ++v) sum[r][v] = Fma(a0, even[v], sum[r][v]);
-      for (int v = 0; v < V; ++v) sum[r][v] = Fma(a1, odd[v], sum[r][v]);
-    }
+    if (pair % 16 == 0) prefetch.Part();
+    AddRow<Format, 0>(a, a_stride, b, pair, cols, col, sum);
+    AddRow<Format, 1>(a, a_stride, b, pair, cols, col, sum);
   }
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) sum[r][v].Store(c + r * c_stride + col + 16 * v);
   }
 }
 
-/// C[n, cols] in tiles. REQUIRES: cols a multiple of 32.
+/// Shape of one product, and C's rows: n of them, `cols` a multiple of 32.
+struct ProductShape {
+  int n, depth, cols;
+  int a_stride, c_stride;
+  bool accumulate;
+};
+
+/// All rows of V vectors of C: tiles of kProductRows rows, then of 3, then single ones.
+template <class Format, int V>
+inline void ProductColumns(const ProductShape& s, const float* a, const std::byte* b, int col, float* c,
+                           Prefetch& prefetch) {
+  const auto tile = [&]<int R>(int r) {
+    ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate,
+                              c + r * s.c_stride, s.c_stride, prefetch);
+  };
+  int r = 0;
+  for (; r + kProductRows <= s.n; r += kProductRows) tile.template operator()<kProductRows>(r);
+  for (; r + 3 <= s.n; r += 3) tile.template operator()<3>(r);
+  for (; r < s.n; ++r) tile.template operator()<1>(r);
+}
+
 template <class Format>
-inline void Product(const float* a, int a_stride, int n, const std::byte* b, int depth, int cols, bool accumulate,
-                    float* c, int c_stride) {
-  for (int col = 0; col < cols; col += 16 * kProductVectors) {
-    const bool narrow = cols - col < 16 * kProductVectors;
-    int r = 0;
-    for (; !narrow && r + kProductRows <= n; r += kProductRows) {
-      ProductTile<Format, kProductRows, kProductVectors>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate,
-                                                         c + r * c_stride, c_stride);
-    }
-    for (; r + 3 <= n; r += 3) {
-      ProductTile<Format, 3, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride,
-                                c_stride);
-      if (!narrow && kProductVectors == 4) {
-        ProductTile<Format, 3, 2>(a + r * a_stride, a_stride, b, depth, cols, col + 32, accumulate, c + r * c_stride,
-                                  c_stride);
-      }
-    }
-    for (; r < n; ++r) {
-      ProductTile<Format, 1, 2>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride,
-                                c_stride);
-      if (!narrow && kProductVectors == 4) {
-        ProductTile<Format, 1, 2>(a + r * a_stride, a_stride, b, depth, cols, col + 32, accumulate, c + r * c_stride,
-                                  c_stride);
-      }
-    }
+inline void Product(const ProductShape& s, const float* a, const std::byte* b, float* c, Prefetch& prefetch) {
+  int col = 0;
+  for (; col + 16 * kProductVectors <= s.cols; col += 16 * kProductVectors) {
+    ProductColumns<Format, kProductVectors>(s, a, b, col, c, prefetch);
+  }
+  if (col < s.cols) ProductColumns<Format, 2>(s, a, b, col, c, prefetch);
+}
+
+/// Parts of a prefetch: as many as `Product` asks for, about.
+inline Prefetch PrefetchOver(const Ahead& ahead, int n, int depth, int cols) {
+  const int tiles = (n + kProductRows - 1) / kProductRows * (cols / (16 * kProductVectors) + 1);
+  return Prefetch(ahead, tiles * ((depth + 31) / 32));
+}
+
+template <class Format>
+void ScoreInF32(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) {
+  const ProductShape shape{.n = rows.count,
+                           .depth = rows.dim,
+                           .cols = kKeyBlock,
+                           .a_stride = rows.query_stride / 4,
+                           .c_stride = kScoreStride,
+                           .accumulate = false};
+  Prefetch prefetch = PrefetchOver(ahead, rows.count, rows.dim, kKeyBlock * keys.count);
+  for (int i = 0; i < keys.count; ++i) {
+    Product<Format>(shape, reinterpret_cast<const float*>(rows.queries),
+                    keys.data + int64_t{i} * kKeyBlock * rows.dim * Format::kBytes,
+                    rows.scores + (keys.first + i) * kKeyBlock, prefetch);
   }
 }
 
-/// Masks the 64 scores of a row, updates its maximum and sum, rescales acc, and leaves the probabilities in `scores`.
-/// Source: online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867. A row that sees nothing stays as it is.
-inline void UpdateSoftmax(uint64_t mask, float* scores, const SoftmaxRows& rows, int row) {
-  if (mask == 0) {
-    for (int v = 0; v < 4; ++v) F32x16::Zero().Store(scores + 16 * v);
+template <class Format>
+void AccumulateInF32(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) {
+  const ProductShape shape{.n = rows.count,
+                           .depth = values.count * kKeyBlock,
+                           .cols = rows.dim,
+                           .a_stride = kScoreStride,
+                           .c_stride = rows.dim,
+                           .accumulate = true};
+  Prefetch prefetch = PrefetchOver(ahead, rows.count, shape.depth, rows.dim);
+  Product<Format>(shape, rows.scores + values.first * kKeyBlock, values.data, rows.acc, prefetch);
+}
+
+void PrepareF32(const float* q, int head_dim, int dim, float scale, std::byte* row) {
+  float* to = reinterpret_cast<float*>(row);
+  for (int d = 0; d < head_dim; ++d) to[d] = q[d] * scale;
+  for (int d = head_dim; d < dim; ++d) to[d] = 0.0f;
+}
+
+/// 2^(from - to) of integers, exact down to 2^-126.
+inline F32x16 PowerBetween(float from, float to) {
+  return Exp2(Max(F32x16::Set(from - to), F32x16::Set(kLowestExponent)));
+}
+
+inline void ScaleRow(F32x16 factor, int dim, float* acc) {
+  for (int d = 0; d < dim; d += 16) (F32x16::Load(acc + d) * factor).Store(acc + d);
+}
+
+inline float FirstLane(F32x16 x) {
+  float lanes[16];
+  x.Store(lanes);
+  return lanes[0];
+}
+
+/// Raises a row's maximum to an integer not below `top`, rescaling what it has: by a power of two, so exactly.
+inline float RaiseMax(float top, const SoftmaxRows& rows, int row) {
+  const float old_max = rows.max[row], ceiling = __builtin_ceilf(top);
+  if (ceiling <= old_max) return old_max;
+  const F32x16 factor = PowerBetween(old_max, ceiling);
+  ScaleRow(factor, rows.dim, rows.acc + int64_t{row} * rows.dim);
+  rows.sum[row] *= FirstLane(factor);
+  return rows.max[row] = ceiling;
+}
+
+/// Where `softmax` leaves the probabilities of a row, two vectors at a time.
+struct F32Probabilities {
+  static void Store(const SoftmaxRows& rows, int row, int key, F32x16 a, F32x16 b) {
+    a.Store(rows.scores + int64_t{row} * kScoreStride + key);
+    b.Store(rows.scores + int64_t{row} * kScoreStride + key + 16);
+  }
+};
+
+inline F32x16 Masked(const StepMask* mask, int key, F32x16 seen, F32x16 hidden) {
+  if (mask == nullptr) return seen;
+  return Select(static_cast<uint16_t>((*mask)[key / kKeyBlock] >> key % kKeyBlock), seen, hidden);
+}
+
+/// One row of a step: maximum, sum, acc and probabilities. A row that sees nothing stays as it is.
+/// Source: online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867; the maximum is rounded up to an integer.
+template <class Probabilities>
+inline void UpdateRow(const SoftmaxRows& rows, int row, int keys, const StepMask* mask) {
+  const float* scores = rows.scores + int64_t{row} * kScoreStride;
+  const F32x16 nothing = F32x16::Set(-std::numeric_limits<float>::infinity()), zero = F32x16::Zero();
+  F32x16 best = nothing, best2 = nothing;
+  for (int k = 0; k < keys; k += 32) {
+    best = Max(best, Masked(mask, k, F32x16::Load(scores + k), nothing));
+    best2 = Max(best2, Masked(mask, k + 16, F32x16::Load(scores + k + 16), nothing));
+  }
+  const float top = ReduceMax(Max(best, best2));
+  if (mask != nullptr && top == -std::numeric_limits<float>::infinity()) {
+    for (int k = 0; k < keys; k += 32) Probabilities::Store(rows, row, k, zero, zero);
     return;
   }
-  const F32x16 minus_infinity = F32x16::Set(-std::numeric_limits<float>::infinity());
-  F32x16 s[4];
-  for (int v = 0; v < 4; ++v) {
-    s[v] = Select(static_cast<uint16_t>(mask >> (16 * v)), F32x16::Load(scores + 16 * v), minus_infinity);
+  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row)), lowest = F32x16::Set(kLowestExponent);
+  F32x16 sum = zero, sum2 = zero;
+  for (int k = 0; k < keys; k += 32) {
+    const F32x16 a = Masked(mask, k, Exp2(Max(F32x16::Load(scores + k) - max, lowest)), zero);
+    const F32x16 b = Masked(mask, k + 16, Exp2(Max(F32x16::Load(scores + k + 16) - max, lowest)), zero);
+    sum = sum + a, sum2 = sum2 + b;
+    Probabilities::Store(rows, row, k, a, b);
   }
-  const float old_max = rows.max[row];
-  const float block_max = ReduceMax(Max(Max(s[0], s[1]), Max(s[2], s[3])));
-  const float new_max = block_max > old_max ? block_max : old_max;
-  for (int v = 0; v < 4; ++v) {
-    s[v] = Select(static_cast<uint16_t>(mask >> (16 * v)), Exp2(s[v] - F32x16::Set(new_max)), F32x16::Zero());
-    s[v].Store(scores + 16 * v);
+  rows.sum[row] += ReduceAdd(sum + sum2);
+}
+
+template <class Probabilities>
+void Softmax(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) {
+  Prefetch prefetch(ahead, rows.count);
+  for (int row = 0; row < rows.count; ++row) {
+    prefetch.Part();
+    if (masks == nullptr) {
+      UpdateRow<Probabilities>(rows, row, blocks * kKeyBlock, nullptr);
+    } else {
+      UpdateRow<Probabilities>(rows, row, blocks * kKeyBlock, masks + row);
+    }
   }
-  const float block_sum = ReduceAdd((s[0] + s[1]) + (s[2] + s[3]));
-  float alpha = 1.0f;
-  if (new_max != old_max) {
-    float lanes[16];
-    Exp2(F32x16::Set(old_max - new_max)).Store(lanes);
-    alpha = lanes[0];
-    float* acc = rows.acc + static_cast<int64_t>(row) * rows.dim;
-    for (int d = 0; d < rows.dim; d += 16) (F32x16::Load(acc + d) * F32x16::Set(alpha)).Store(acc + d);
+}
+
+void MergePartial(const PartialRow& from, int dim, const PartialRow& to) {
+  if (*from.max == -std::numeric_limits<float>::infinity()) return;
+  const float max = *to.max < *from.max ? *from.max : *to.max;
+  const F32x16 a = PowerBetween(*to.max, max), b = PowerBetween(*from.max, max);
+  for (int d = 0; d < dim; d += 16) {
+    Fma(F32x16::Load(from.acc + d), b, F32x16::Load(to.acc + d) * a).Store(to.acc + d);
   }
-  rows.max[row] = new_max;
-  rows.sum[row] = rows.sum[row] * alpha + block_sum;
+  *to.sum = *to.sum * FirstLane(a) + *from.sum * FirstLane(b);
+  *to.max = max;
 }
 
-void Softmax(const SoftmaxRows& rows, int first, int n, const uint64_t* masks, BlockScratch& scratch) {
-  for (int i = 0; i < n; ++i) UpdateSoftmax(masks[i], scratch.scores + i * kKeyBlock, rows, first + i);
-}
-
-template <class Format>
-void ScoreInF32(const SoftmaxRows& rows, int first, int n, const std::byte* keys, BlockScratch& scratch) {
-  const float* queries = static_cast<const float*>(rows.queries) + static_cast<int64_t>(first) * rows.dim;
-  Product<Format>(queries, rows.dim, n, keys, rows.dim, kKeyBlock, false, scratch.scores, kKeyBlock);
-}
-
-template <class Format>
-void AccumulateInF32(const SoftmaxRows& rows, int first, int n, const std::byte* values, BlockScratch& scratch) {
-  float* acc = rows.acc + static_cast<int64_t>(first) * rows.dim;
-  Product<Format>(scratch.scores, kKeyBlock, n, values, kKeyBlock, rows.dim, true, acc, rows.dim);
-}
-
-/// Probabilities of n rows as bf16, for the kernels that multiply them so.
-inline void RoundProbabilities(int n, BlockScratch& scratch) {
-  for (int i = 0; i < n * kKeyBlock; i += 16) StoreBf16(F32x16::Load(scratch.scores + i), scratch.probabilities + i);
+void FinishRow(const PartialRow& row, int head_dim, float* out) {
+  for (int d = 0; d < head_dim; ++d) out[d] = row.acc[d] / *row.sum;
 }
 
 KernelSet F32Kernels() {
-  KernelSet set{NormF32, NormBf16, SwiGlu, Rotate, Softmax, {}, {}, {}};
-  set.f32 = {ScoreInF32<F32Format>, AccumulateInF32<F32Format>, false};
-  set.f16 = {ScoreInF32<F16Format>, AccumulateInF32<F16Format>, false};
-  set.bf16 = {ScoreInF32<Bf16Format>, AccumulateInF32<Bf16Format>, false};
+  KernelSet set{NormF32, NormBf16, SwiGlu, Rotate, MergePartial, FinishRow, nullptr, nullptr, {}, {}, {}};
+  const auto softmax = Softmax<F32Probabilities>;
+  set.f32 = {PrepareF32, 4, ScoreInF32<F32Format>, softmax, AccumulateInF32<F32Format>};
+  set.f16 = {PrepareF32, 4, ScoreInF32<F16Format>, softmax, AccumulateInF32<F16Format>};
+  set.bf16 = {PrepareF32, 4, ScoreInF32<Bf16Format>, softmax, AccumulateInF32<Bf16Format>};
   return set;
 }
 

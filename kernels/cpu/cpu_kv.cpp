@@ -127,15 +127,18 @@ void CpuKv::CopyValue(int layer, int head, int64_t from, std::byte* block, int t
   }
 }
 
-void CpuKv::CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys,
-                            std::byte* values) const {
-  // Keys: one run per matrix row. Values: rows of a pair interleave, so an odd last row goes element by element.
+void CpuKv::CopyLeadingKeys(int layer, int head, int64_t block, int64_t rows, std::byte* keys) const {
+  // One run per matrix row, or pair of rows.
   const bool pairs = geometry_.k_type == DType::kBF16;
   const int64_t width = ElementBytes(geometry_.k_type) * (pairs ? 2 : 1), key_rows = pairs ? dim_ / 2 : dim_;
-  const std::byte* key_source = KeyBlock(layer, head, block);
+  const std::byte* source = KeyBlock(layer, head, block);
   for (int64_t r = 0; r < key_rows; ++r) {
-    std::memcpy(keys + r * kKeyBlock * width, key_source + r * kKeyBlock * width, rows * width);
+    std::memcpy(keys + r * kKeyBlock * width, source + r * kKeyBlock * width, rows * width);
   }
+}
+
+void CpuKv::CopyLeadingValues(int layer, int head, int64_t block, int64_t rows, std::byte* values) const {
+  // Rows of a pair interleave, so an odd last row goes element by element.
   const int64_t whole = geometry_.v_type == DType::kBF16 ? rows / 2 * 2 : rows;
   std::memcpy(values, ValueBlock(layer, head, block), whole * dim_ * ElementBytes(geometry_.v_type));
   if (whole < rows) CopyValue(layer, head, block * kKeyBlock + whole, values, static_cast<int>(whole));
@@ -153,8 +156,8 @@ void CpuKv::SaveHead(int layer, int head, int64_t rows, std::byte* image) const 
   std::memcpy(values, ValueBlock(layer, head, 0), whole * value_block_bytes_);
   // Slots behind the last row are left out: they hold what was tried there.
   if (rows % kKeyBlock == 0) return;
-  CopyLeadingRows(layer, head, whole, rows % kKeyBlock, image + whole * key_block_bytes_,
-                  values + whole * value_block_bytes_);
+  CopyLeadingKeys(layer, head, whole, rows % kKeyBlock, image + whole * key_block_bytes_);
+  CopyLeadingValues(layer, head, whole, rows % kKeyBlock, values + whole * value_block_bytes_);
 }
 
 void CpuKv::LoadHead(int layer, int head, int64_t rows, const std::byte* image, int64_t image_rows) {

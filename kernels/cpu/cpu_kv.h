@@ -42,13 +42,14 @@ class CpuKv final : public KvBuffer {
   /// Copies slot `from` of this buffer, bit for bit, to place `to` (0..63) of a block in the same layout.
   void CopyKey(int layer, int head, int64_t from, std::byte* block, int to) const;
   void CopyValue(int layer, int head, int64_t from, std::byte* block, int to) const;
-  /// Copies the first `rows` slots of a block (all: 64) to the same places of `keys` and `values`, which hold zeros.
-  void CopyLeadingRows(int layer, int head, int64_t block, int64_t rows, std::byte* keys, std::byte* values) const;
   /// Bytes of an image of `rows` slots of one head: its key blocks, then its value blocks.
   static int64_t ImageBytes(const KvGeometry& geometry, int64_t rows);
   /// Copies slots [0, rows) of a head into an image, which holds zeros, and the first `rows` of `image_rows` back.
   void SaveHead(int layer, int head, int64_t rows, std::byte* image) const;
   void LoadHead(int layer, int head, int64_t rows, const std::byte* image, int64_t image_rows);
+  /// Copies the first `rows` slots of a block (all: 64) to the same places of a block in the same layout.
+  void CopyLeadingKeys(int layer, int head, int64_t block, int64_t rows, std::byte* keys) const;
+  void CopyLeadingValues(int layer, int head, int64_t block, int64_t rows, std::byte* values) const;
   /// Zeroes the values at `places` (bit j: place j) of a block in this layout.
   void ZeroValues(uint64_t places, std::byte* values) const;
 

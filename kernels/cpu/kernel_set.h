@@ -1,44 +1,84 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 /// The inner loops of the CPU backend, one set per instruction set, chosen at run time.
 namespace longshot {
 
-/// Keys per block: the unit of the attention reduction and of the KV layout, aligned to position 0.
+/// Keys per block: the unit of the KV layout and of views, aligned to position 0.
 inline constexpr int kKeyBlock = 64;
-/// Query rows one attention unit holds at most.
-inline constexpr int kMaxQueryRows = 64;
+/// Blocks per step: the scores of a row over one step are held at once, so a row is rescaled once per step.
+inline constexpr int kStepBlocks = 4;
+inline constexpr int kKeyStep = kStepBlocks * kKeyBlock;
+/// Query rows one attention unit holds at most: what one read of K and V serves.
+inline constexpr int kMaxQueryRows = 192;
+/// Query rows that go through a step together: their scores and probabilities stay in the nearest caches.
+inline constexpr int kPassRows = 32;
+/// Elements from one row's scores or probabilities to the next; off the powers of two, which share cache sets.
+inline constexpr int kScoreStride = kKeyStep + 16, kProbabilityStride = kKeyStep + 32;
 
-/// Running softmax of the query rows of one unit: acc holds sum of p * v, not yet divided by `sum`.
+/// Running softmax of query rows over the keys of a chunk: acc holds sum of p * v, not yet divided by `sum`.
 struct SoftmaxRows {
-  int count = 0;                  ///< <= kMaxQueryRows
-  int dim = 0;                    ///< head dim, padded to a multiple of 32
-  const void* queries = nullptr;  ///< [count, dim] scaled by log2(e) / sqrt(D); f32, or bf16 where the kernel says
-  float* max = nullptr;           ///< [count], -inf: nothing seen yet
-  float* sum = nullptr;           ///< [count]
-  float* acc = nullptr;           ///< [count, dim]
+  int count = 0;  ///< n <= kMaxQueryRows
+  int dim = 0;    ///< head dim, padded to a multiple of 32
+  const std::byte* queries = nullptr;  ///< [n], written by `prepare` of the key type
+  int query_stride = 0;                ///< bytes
+  float* max = nullptr;                ///< [n] -inf: nothing seen yet; else an integer not below any score seen
+  float* sum = nullptr;                ///< [n]
+  float* acc = nullptr;                ///< [n, dim]
+  float* scores = nullptr;             ///< [n, kScoreStride] of one step; `softmax` leaves f32 probabilities here ...
+  uint16_t* probabilities = nullptr;   ///< [n, kProbabilityStride] ... or bf16 ones here, as `accumulate` reads them
+
+  SoftmaxRows Slice(int first, int n) const {
+    return {n,
+            dim,
+            queries + int64_t{first} * query_stride,
+            query_stride,
+            max + first,
+            sum + first,
+            acc + int64_t{first} * dim,
+            scores + int64_t{first} * kScoreStride,
+            probabilities + int64_t{first} * kProbabilityStride};
+  }
 };
 
-struct BlockScratch {
-  alignas(64) float scores[kMaxQueryRows * kKeyBlock];
-  alignas(64) uint16_t probabilities[kMaxQueryRows * kKeyBlock];  ///< bf16 kernels
+/// Blocks [first, first + count) of a step that lie one behind the other in memory.
+struct BlockRun {
+  const std::byte* data = nullptr;
+  int first = 0, count = 0;
 };
 
-/// The three steps of attending rows [first, first + n) to one block; row i of the scratch is row first + i.
-/// Keys are the matrix [dim, 64], values [64, dim], each in its row type's layout.
-using ScoreBlock = void (*)(const SoftmaxRows& rows, int first, int n, const std::byte* keys, BlockScratch& scratch);
-/// Turns scores into probabilities and rescales acc; bit j of masks[i] says whether row i sees key j. A masked key gets
-/// exactly 0.
-using SoftmaxBlock = void (*)(const SoftmaxRows& rows, int first, int n, const uint64_t* masks, BlockScratch& scratch);
-using AccumulateBlock = void (*)(const SoftmaxRows& rows, int first, int n, const std::byte* values,
-                                 BlockScratch& scratch);
+/// Which keys of a step a row sees: bit j of word b is key j of block b.
+using StepMask = std::array<uint64_t, kStepBlocks>;
 
+/// Memory that will be read soon: a kernel asks for it in equal parts while it computes.
+struct Ahead {
+  const std::byte* data = nullptr;
+  int lines = 0;  ///< of 64 bytes
+};
+
+/// Attention over one row type. Keys are matrices [dim, 64] per block, values [64, dim], each in its type's layout. A
+/// row's numbers depend on that row alone, never on `count`.
 struct RowTypeKernel {
-  ScoreBlock score = nullptr;
-  AccumulateBlock accumulate = nullptr;
-  bool bf16_queries = false;  ///< `score` reads queries as bf16
+  /// Writes one query [head_dim], scaled, in the form that `score` reads.
+  void (*prepare)(const float* q, int head_dim, int dim, float scale, std::byte* row) = nullptr;
+  int query_element_bytes = 4;
+  /// Scores of the run's keys.
+  void (*score)(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) = nullptr;
+  /// Probabilities of the first `blocks` blocks; rescales acc. masks [n], nullptr: every key is seen. A masked key
+  /// gets exactly 0, whatever its score.
+  void (*softmax)(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) = nullptr;
+  /// Adds the run's values. Those of unseen keys must be finite.
+  void (*accumulate)(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) = nullptr;
+};
+
+/// A partial result of one row: the log-sum-exp merge makes one of two. An empty one (max -inf) is the identity.
+struct PartialRow {
+  float* max = nullptr;
+  float* sum = nullptr;
+  float* acc = nullptr;
 };
 
 struct KernelSet {
@@ -49,7 +89,13 @@ struct KernelSet {
   void (*swiglu)(const float* x, int64_t n, float* y);
   /// Rotates (x[i], x[i + pairs]) by table = [cos, sin].
   void (*rotate)(float* x, const float* table, int64_t pairs);
-  SoftmaxBlock softmax = nullptr;
+  /// `to` becomes the merge of `from` and `to`. REQUIRES: dim a multiple of 16.
+  void (*merge)(const PartialRow& from, int dim, const PartialRow& to) = nullptr;
+  /// out [head_dim] = acc / sum.
+  void (*finish)(const PartialRow& row, int head_dim, float* out) = nullptr;
+  /// A worker enters before it attends and leaves after; nullptr: nothing to do.
+  void (*enter)() = nullptr;
+  void (*leave)() = nullptr;
   RowTypeKernel f32, f16, bf16;
 };
 

@@ -7,97 +7,124 @@ constexpr int kProductRows = 6, kProductVectors = 4;
 }  // namespace longshot
 
 #include "kernels/cpu/row_kernels.h"
-#include "kernels/cpu/attention_kernel.h"
+#include "kernels/cpu/bf16_rows.h"
 
 namespace longshot {
 namespace {
 
-/// Tile registers: 0-3 accumulate four column tiles, 4 holds A, 5 and 6 take turns for B. All are full: 16 rows of 64
-/// bytes.
+/// Tile registers of a square of products: accumulators 0, 1 of the first 16 rows and 2, 3 of the last, A in 4 and 5,
+/// B in 6 and 7. All are full, 16 rows of 64 bytes, but for those of the last rows, which may be fewer.
 struct alignas(64) TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16};
+  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-/// In static memory: GCC 12 believes that the instruction reads 8 bytes and would drop the rest of a local.
-constexpr TileConfig kTileConfig;
+constexpr std::array<TileConfig, 17> MakeConfigs() {
+  std::array<TileConfig, 17> configs;
+  for (uint8_t rows = 1; rows <= 16; ++rows) {
+    for (const int tile : {2, 3, 5}) configs[rows].rows[tile] = rows;
+  }
+  return configs;
+}
 
-/// C[16, cols] of bf16 A and pair-stored bf16 B, four column tiles at a time. depth a multiple of 32, cols of 32.
-/// C is [16, cols] with stride c_stride; rows beyond the used ones must exist.
-template <bool kFour>
-inline void TileColumns(const uint16_t* a, int a_stride, const std::byte* b, int depth, int cols, int col,
-                        bool accumulate, float* c, int c_stride) {
-  const int64_t c_bytes = int64_t{c_stride} * 4, b_bytes = int64_t{cols} * 4;
-  if (accumulate) {
-    _tile_loadd(0, c + col, c_bytes);
-    _tile_loadd(1, c + col + 16, c_bytes);
-    if constexpr (kFour) _tile_loadd(2, c + col + 32, c_bytes);
-    if constexpr (kFour) _tile_loadd(3, c + col + 48, c_bytes);
+/// By number of last rows. In static memory: GCC 12 believes that the instruction reads 8 bytes and would drop the
+/// rest of a local.
+constexpr std::array<TileConfig, 17> kTileConfigs = MakeConfigs();
+
+void EnterTiles() { _tile_loadconfig(&kTileConfigs[16]); }
+void LeaveTiles() { _tile_release(); }
+
+/// The instructions on tiles do not tell GCC 12 what memory they touch.
+inline void MemoryFence() { __asm__ volatile("" ::: "memory"); }
+
+/// C[n, cols] of bf16 A and pair-stored bf16 B, strides in bytes. depth and cols are multiples of 32.
+struct TileShape {
+  int n, depth, cols;
+  int64_t a_stride, b_stride, c_stride;
+  bool accumulate;
+};
+
+/// Two column tiles of up to 32 rows; kBoth: more than 16. The first 16 rows are left out otherwise.
+template <bool kBoth>
+inline void TileSquare(const TileShape& s, const std::byte* a, const std::byte* b, std::byte* c, Prefetch& prefetch) {
+  const std::byte* a_last = kBoth ? a + 16 * s.a_stride : a;
+  std::byte* c_last = kBoth ? c + 16 * s.c_stride : c;
+  if (s.accumulate) {
+    if constexpr (kBoth) _tile_loadd(0, c, s.c_stride);
+    if constexpr (kBoth) _tile_loadd(1, c + 64, s.c_stride);
+    _tile_loadd(2, c_last, s.c_stride);
+    _tile_loadd(3, c_last + 64, s.c_stride);
   } else {
-    _tile_zero(0);
-    _tile_zero(1);
-    if constexpr (kFour) _tile_zero(2);
-    if constexpr (kFour) _tile_zero(3);
+    if constexpr (kBoth) _tile_zero(0);
+    if constexpr (kBoth) _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
   }
-  for (int k = 0; k < depth; k += 32) {
-    const std::byte* row = b + (int64_t{k / 2} * cols + col) * 4;
-    _tile_loadd(4, a + k, int64_t{a_stride} * 2);
-    _tile_loadd(5, row, b_bytes);
-    _tile_dpbf16ps(0, 4, 5);
-    _tile_loadd(6, row + 64, b_bytes);
-    _tile_dpbf16ps(1, 4, 6);
-    if constexpr (kFour) {
-      _tile_loadd(5, row + 128, b_bytes);
-      _tile_dpbf16ps(2, 4, 5);
-      _tile_loadd(6, row + 192, b_bytes);
-      _tile_dpbf16ps(3, 4, 6);
-    }
+  for (int k = 0; k < s.depth; k += 32) {
+    const std::byte* row = b + k / 2 * s.b_stride;
+    prefetch.Part();
+    _tile_loadd(6, row, s.b_stride);
+    _tile_loadd(7, row + 64, s.b_stride);
+    _tile_loadd(5, a_last + 2 * k, s.a_stride);
+    if constexpr (kBoth) _tile_loadd(4, a + 2 * k, s.a_stride);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    if constexpr (kBoth) _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kBoth) _tile_dpbf16ps(1, 4, 7);
   }
-  _tile_stored(0, c + col, c_bytes);
-  _tile_stored(1, c + col + 16, c_bytes);
-  if constexpr (kFour) _tile_stored(2, c + col + 32, c_bytes);
-  if constexpr (kFour) _tile_stored(3, c + col + 48, c_bytes);
+  if constexpr (kBoth) _tile_stored(0, c, s.c_stride);
+  if constexpr (kBoth) _tile_stored(1, c + 64, s.c_stride);
+  _tile_stored(2, c_last, s.c_stride);
+  _tile_stored(3, c_last + 64, s.c_stride);
 }
 
-inline void TileProduct(const uint16_t* a, int a_stride, int n, const std::byte* b, int depth, int cols,
-                        bool accumulate, float* c, int c_stride) {
-  for (int r = 0; r < n; r += 16) {
-    int col = 0;
-    for (; col + 64 <= cols; col += 64) {
-      TileColumns<true>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride, c_stride);
+/// All column tiles, 32 rows at a time. REQUIRES: `EnterTiles`.
+inline void TileProduct(const TileShape& s, const std::byte* a, const std::byte* b, std::byte* c, Prefetch& prefetch) {
+  MemoryFence();
+  for (int r = 0; r < s.n; r += 32) {
+    const int rows = s.n - r < 32 ? s.n - r : 32, last = (rows - 1) % 16 + 1;
+    if (last != 16) _tile_loadconfig(&kTileConfigs[last]);
+    for (int col = 0; col < s.cols; col += 32) {
+      const std::byte* b_column = b + int64_t{col} * 4;
+      std::byte* c_square = c + r * s.c_stride + int64_t{col} * 4;
+      if (rows > 16) {
+        TileSquare<true>(s, a + r * s.a_stride, b_column, c_square, prefetch);
+      } else {
+        TileSquare<false>(s, a + r * s.a_stride, b_column, c_square, prefetch);
+      }
     }
-    if (col < cols) {
-      TileColumns<false>(a + r * a_stride, a_stride, b, depth, cols, col, accumulate, c + r * c_stride, c_stride);
-    }
+    if (last != 16) _tile_loadconfig(&kTileConfigs[16]);
+  }
+  MemoryFence();
+}
+
+void ScoreByTiles(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) {
+  const TileShape shape{.n = rows.count,
+                        .depth = rows.dim,
+                        .cols = kKeyBlock,
+                        .a_stride = rows.query_stride,
+                        .b_stride = kKeyBlock * 4,
+                        .c_stride = kScoreStride * 4,
+                        .accumulate = false};
+  Prefetch prefetch(ahead, (rows.count + 31) / 32 * keys.count * (kKeyBlock / 32) * (rows.dim / 32));
+  for (int i = 0; i < keys.count; ++i) {
+    TileProduct(shape, rows.queries, keys.data + int64_t{i} * kKeyBlock * rows.dim * 2,
+                reinterpret_cast<std::byte*>(rows.scores + (keys.first + i) * kKeyBlock), prefetch);
   }
 }
 
-/// The tile registers, configured for the life of the object.
-struct TileSession {
-  TileSession() { _tile_loadconfig(&kTileConfig); }
-  ~TileSession() { _tile_release(); }
-};
-
-// Whole groups of 16 rows are multiplied: queries, acc and the scratch have room for 15 rows beyond the last, and what
-// is computed for rows that nobody asked for is never read. Rows of a tile are independent, so a row's bits do not
-// depend on the others.
-
-void ScoreByTiles(const SoftmaxRows& rows, int first, int n, const std::byte* keys, BlockScratch& scratch) {
-  const TileSession session;
-  const uint16_t* queries = static_cast<const uint16_t*>(rows.queries) + static_cast<int64_t>(first) * rows.dim;
-  TileProduct(queries, rows.dim, n, keys, rows.dim, kKeyBlock, false, scratch.scores, kKeyBlock);
-}
-
-void AccumulateByTiles(const SoftmaxRows& rows, int first, int n, const std::byte* values, BlockScratch& scratch) {
-  RoundProbabilities(n, scratch);
-  // Surplus rows of the last group may be rows of the unit after `first + n`: their probabilities are zero, so what
-  // they have accumulated stays.
-  const int group_end = (n + 15) / 16 * 16;
-  std::memset(scratch.probabilities + n * kKeyBlock, 0, static_cast<size_t>(group_end - n) * kKeyBlock * 2);
-  const TileSession session;
-  float* acc = rows.acc + static_cast<int64_t>(first) * rows.dim;
-  TileProduct(scratch.probabilities, kKeyBlock, n, values, kKeyBlock, rows.dim, true, acc, rows.dim);
+void AccumulateByTiles(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) {
+  const TileShape shape{.n = rows.count,
+                        .depth = values.count * kKeyBlock,
+                        .cols = rows.dim,
+                        .a_stride = kProbabilityStride * 2,
+                        .b_stride = int64_t{rows.dim} * 4,
+                        .c_stride = int64_t{rows.dim} * 4,
+                        .accumulate = true};
+  Prefetch prefetch(ahead, (rows.count + 31) / 32 * (shape.depth / 32) * (rows.dim / 32));
+  TileProduct(shape, reinterpret_cast<const std::byte*>(rows.probabilities + values.first * kKeyBlock), values.data,
+              reinterpret_cast<std::byte*>(rows.acc), prefetch);
 }
 
 }  // namespace
@@ -105,7 +132,8 @@ void AccumulateByTiles(const SoftmaxRows& rows, int first, int n, const std::byt
 const KernelSet& AmxKernels() {
   static const KernelSet set = [] {
     KernelSet kernels = F32Kernels();
-    kernels.bf16 = {ScoreByTiles, AccumulateByTiles, true};
+    kernels.bf16 = {PrepareBf16, 2, ScoreByTiles, Softmax<Bf16Probabilities>, AccumulateByTiles};
+    kernels.enter = EnterTiles, kernels.leave = LeaveTiles;
     return kernels;
   }();
   return set;

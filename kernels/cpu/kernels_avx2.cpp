@@ -2,8 +2,8 @@
 
 namespace longshot {
 namespace {
-/// Register tile of a product: 3 rows by 2 vectors fill the 16 registers.
-constexpr int kProductRows = 3, kProductVectors = 2;
+/// Register tile of a product: 6 rows by one vector (two registers) take 12 of the 16 registers, B two more.
+constexpr int kProductRows = 6, kProductVectors = 1;
 }  // namespace
 }  // namespace longshot
 

@@ -18,13 +18,15 @@ struct F32x16 {
     return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
             _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
   }
-  /// Lanes of even and odd elements of 32 consecutive bf16.
-  static void LoadBf16Pairs(const uint16_t* p, F32x16& even, F32x16& odd) {
-    const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000));
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16));
-    even = {_mm256_castsi256_ps(_mm256_slli_epi32(a, 16)), _mm256_castsi256_ps(_mm256_slli_epi32(b, 16))};
-    odd = {_mm256_castsi256_ps(_mm256_and_si256(a, high)), _mm256_castsi256_ps(_mm256_and_si256(b, high))};
+  /// The even (kOdd 0) or odd elements of 32 consecutive bf16.
+  template <int kOdd>
+  static F32x16 LoadBf16OfPairs(const uint16_t* p) {
+    const auto half = [](const uint16_t* pairs) {
+      const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pairs));
+      const __m256i high = _mm256_set1_epi32(static_cast<int>(0xffff0000));
+      return _mm256_castsi256_ps(kOdd ? _mm256_and_si256(x, high) : _mm256_slli_epi32(x, 16));
+    };
+    return {half(p), half(p + 16)};
   }
   void Store(float* p) const {
     _mm256_storeu_ps(p, lo);
@@ -41,14 +43,15 @@ inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
 }
 inline F32x16 Max(F32x16 a, F32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
 inline F32x16 Min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
-inline F32x16 Round(F32x16 a) {
-  constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-  return {_mm256_round_ps(a.lo, kNearest), _mm256_round_ps(a.hi, kNearest)};
+/// a - floor(a).
+inline F32x16 Fraction(F32x16 a) {
+  return {_mm256_sub_ps(a.lo, _mm256_floor_ps(a.lo)), _mm256_sub_ps(a.hi, _mm256_floor_ps(a.hi))};
 }
-/// a * 2^n for integral n in [-126, 127].
-inline F32x16 Ldexp(F32x16 a, F32x16 n) {
+/// a * 2^floor(n) for n in [-126, 128).
+inline F32x16 ScaleByPower(F32x16 a, F32x16 n) {
   const auto power = [](__m256 e) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(e), _mm256_set1_epi32(127)), 23));
+    const __m256i exponent = _mm256_cvtps_epi32(_mm256_floor_ps(e));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
   };
   return {_mm256_mul_ps(a.lo, power(n.lo)), _mm256_mul_ps(a.hi, power(n.hi))};
 }

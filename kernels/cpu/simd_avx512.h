@@ -18,11 +18,11 @@ struct F32x16 {
   static F32x16 LoadF16(const uint16_t* p) {
     return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
-  /// Lanes of even and odd elements of 32 consecutive bf16.
-  static void LoadBf16Pairs(const uint16_t* p, F32x16& even, F32x16& odd) {
-    const __m512i pairs = _mm512_loadu_si512(p);
-    even.v = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
-    odd.v = _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+  /// The even (kOdd 0) or odd elements of 32 consecutive bf16.
+  template <int kOdd>
+  static F32x16 LoadBf16OfPairs(const uint16_t* p) {
+    const __m512i pairs = _mm512_loadu_si512(p), high = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+    return {_mm512_castsi512_ps(kOdd ? _mm512_and_si512(pairs, high) : _mm512_slli_epi32(pairs, 16))};
   }
   void Store(float* p) const { _mm512_storeu_ps(p, v); }
 };
@@ -34,9 +34,10 @@ inline F32x16 operator/(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; 
 inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline F32x16 Max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline F32x16 Min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
-inline F32x16 Round(F32x16 a) { return {_mm512_roundscale_ps(a.v, 0)}; }
-/// a * 2^n for integral n.
-inline F32x16 Ldexp(F32x16 a, F32x16 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+/// a - floor(a).
+inline F32x16 Fraction(F32x16 a) { return {_mm512_reduce_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+/// a * 2^floor(n).
+inline F32x16 ScaleByPower(F32x16 a, F32x16 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 /// a where the mask bit is set, b elsewhere.
 inline F32x16 Select(uint16_t mask, F32x16 a, F32x16 b) { return {_mm512_mask_blend_ps(mask, b.v, a.v)}; }
 inline float ReduceMax(F32x16 a) { return _mm512_reduce_max_ps(a.v); }

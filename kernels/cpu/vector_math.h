@@ -4,23 +4,27 @@
 namespace longshot {
 namespace {
 
-/// 2^x for x in [-126, 126] (clamped), relative error below 3e-7: Taylor of 2^f, |f| <= 1/2, scaled by 2^round(x).
+/// Lowest argument of `Exp2`: below, 2^x is no normal number.
+inline constexpr float kLowestExponent = -126.0f;
+
+/// 2^x for x in [-126, 127], relative error below 2e-7, the same bits on every instruction set, and exact for
+/// integers. With n = floor(x) and f = x - n in [0, 1): 2^n times the polynomial of degree 5 with value 1 at 0 whose
+/// largest relative error over [0, 1] is least (8.3e-8).
 inline F32x16 Exp2(F32x16 x) {
-  x = Min(Max(x, F32x16::Set(-126.0f)), F32x16::Set(126.0f));
-  const F32x16 n = Round(x), f = x - n;
-  F32x16 p = F32x16::Set(1.5403530e-4f);  // ln2^6 / 6!
-  p = Fma(p, f, F32x16::Set(1.33335581e-3f));
-  p = Fma(p, f, F32x16::Set(9.61812911e-3f));
-  p = Fma(p, f, F32x16::Set(5.55041087e-2f));
-  p = Fma(p, f, F32x16::Set(2.40226507e-1f));
-  p = Fma(p, f, F32x16::Set(6.93147181e-1f));
+  const F32x16 f = Fraction(x);
+  F32x16 p = F32x16::Set(1.86713005e-3f);
+  p = Fma(p, f, F32x16::Set(9.01703071e-3f));
+  p = Fma(p, f, F32x16::Set(5.57999127e-2f));
+  p = Fma(p, f, F32x16::Set(2.40164444e-1f));
+  p = Fma(p, f, F32x16::Set(6.93151295e-1f));
   p = Fma(p, f, F32x16::Set(1.0f));
-  return Ldexp(p, n);
+  return ScaleByPower(p, x);
 }
 
 inline F32x16 Silu(F32x16 x) {
   const F32x16 one = F32x16::Set(1.0f);
-  return x / (one + Exp2(x * F32x16::Set(-1.44269504f)));
+  const F32x16 exponent = x * F32x16::Set(-1.44269504f);
+  return x / (one + Exp2(Min(Max(exponent, F32x16::Set(kLowestExponent)), F32x16::Set(126.0f))));
 }
 
 }  // namespace
