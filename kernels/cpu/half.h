@@ -22,12 +22,15 @@ inline float FromF16(uint16_t h) {
   return sign ? -magnitude : magnitude;
 }
 
+/// Finite values beyond the largest f16 become it: an infinite value would reach, as 0 times infinity, rows of a pass
+/// that do not even see its row.
 inline uint16_t ToF16(float x) {
   const auto bits = std::bit_cast<uint32_t>(x);
   const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
   const uint32_t magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
-  if (magnitude >= 0x47800000) return static_cast<uint16_t>(sign | 0x7c00);
+  if (magnitude == 0x7f800000) return static_cast<uint16_t>(sign | 0x7c00);
+  if (magnitude >= 0x477ff000) return static_cast<uint16_t>(sign | 0x7bff);  // from 65520 on
   if (magnitude < 0x38800000) {  // subnormal: adding 0.5 leaves the rounded multiple of 2^-24 in the low bits
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000));

@@ -78,7 +78,7 @@ int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t lea
   request.seed = 21;
   request.draft_max_nodes = loop.drafter == "none" ? 0 : 12;
   request.draft_max_depth = loop.drafter == "none" ? 0 : kDepth;
-  request.draft_row_cost = 0.001;
+  request.draft_cost = PassCost(0.001);
   std::vector<std::unique_ptr<int>> leaks;
   request.on_token = [&](Token) {
     ++tokens;
