@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/cache/cache_header.h"
 #include "tests/runtime/model/gguf_writer.h"
 #include "tests/runtime/model/safetensors_writer.h"
 #include "tests/runtime/text/small_vocabularies.h"
@@ -113,6 +114,24 @@ void WriteTokenizerSeeds(const std::filesystem::path& folder) {
   Write(folder / "tokenizer_model" / "unigram", ToTokenizerModel(SentencePiece(true), {1}));
 }
 
+void WritePromptCacheSeeds(const std::filesystem::path& folder) {
+  CacheHeader header;
+  header.identity = {{"model", "m"}, {"cache type", "k bf16, v bf16"}};
+  header.tokens = {1, 2, 3};
+  for (const uint64_t layers : {1, 3}) {
+    header.layers = layers;
+    header.image_bytes = 100 * layers;
+    std::string file = EncodeCacheHeader(header);
+    const std::string image(header.image_bytes, 'r');
+    for (uint64_t layer = 0; layer < layers; ++layer) {
+      const uint64_t hash = CacheImageHash(std::as_bytes(std::span(image)), layer);
+      file += image + std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
+      file.resize(header.SectionOffset(layer + 1));
+    }
+    Write(folder / std::to_string(layers), file);
+  }
+}
+
 }  // namespace
 }  // namespace longshot
 
@@ -125,5 +144,6 @@ int main(int count, char** arguments) {
   longshot::WriteGgufSeeds(folder / "gguf");
   longshot::WriteSafetensorsSeeds(folder / "safetensors");
   longshot::WriteTokenizerSeeds(folder);
+  longshot::WritePromptCacheSeeds(folder / "prompt_cache");
   return 0;
 }
