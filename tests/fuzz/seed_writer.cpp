@@ -122,11 +122,10 @@ void WritePromptCacheSeeds(const std::filesystem::path& folder) {
     header.layers = layers;
     header.image_bytes = 100 * layers;
     std::string file = EncodeCacheHeader(header);
-    const std::string image(header.image_bytes, 'r');
     for (uint64_t layer = 0; layer < layers; ++layer) {
-      const uint64_t hash = CacheImageHash(std::as_bytes(std::span(image)), layer);
-      file += image + std::string(reinterpret_cast<const char*>(&hash), sizeof hash);
-      file.resize(header.SectionOffset(layer + 1));
+      std::string section(header.section_bytes(), 'r');
+      SealSection(std::as_writable_bytes(std::span(section)), layer);
+      file += section;
     }
     Write(folder / std::to_string(layers), file);
   }

@@ -149,7 +149,7 @@ TEST_F(DamagedCache, AFlippedBitOfARowIsRefused) {
   const PromptCache cache(path_);
   const CacheHeader& header = cache.header();
   for (uint64_t layer = 0; layer < header.layers; ++layer) {
-    for (const uint64_t at : {uint64_t{0}, header.image_bytes / 2, header.image_bytes - 1, header.image_bytes + 7}) {
+    for (const uint64_t at : {uint64_t{0}, header.image_bytes - 1, header.image_bytes, header.section_bytes() - 1}) {
       std::string damaged = content_;
       char& byte = damaged[header.SectionOffset(layer) + at];
       byte = static_cast<char>(byte ^ 16);
