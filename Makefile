@@ -1,6 +1,6 @@
 # Plain `make` builds build/longshot. `make demo` and `make test` start from a fresh Debian 12 machine.
 .DEFAULT_GOAL := build
-.PHONY: build packages model vocabs demo test test-long asan tsan fuzz clean
+.PHONY: build packages model vocabs demo test test-long asan tsan fuzz bench-peers clean
 
 # The document of the demo: what this repository says about itself.
 DEMO_DOC ?= README.md $(wildcard */README.md */*/README.md)
@@ -46,6 +46,13 @@ tsan:
 
 fuzz:
 	tests/fuzz/run_short.sh --long
+
+# Longshot beside other programs, in turns: bench/peers/README.md. IK_LLAMA=FOLDER adds a build of ik_llama.cpp.
+bench-peers: packages model
+	@$(MAKE) --no-print-directory build
+	@bench/peers/build_llama.sh
+	@bench/peers/install_transformers.sh
+	@python3 bench/peers/compare.py $(if $(IK_LLAMA),--ik-llama "$(IK_LLAMA)")
 
 clean:
 	rm -rf build build-debug build-asan build-tsan build-fuzz

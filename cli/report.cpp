@@ -15,6 +15,13 @@ using nlohmann::json;
 
 double PerSecond(int64_t tokens, double ms) { return ms > 0 ? static_cast<double>(tokens) * 1000 / ms : 0; }
 
+/// Prompt tokens that no cache held. The last is read by the first pass of decoding: alone it has no speed of prefill.
+int64_t ComputedTokens(const GenerationMetrics& metrics) { return metrics.prompt_tokens - metrics.cached_tokens; }
+double PrefillRate(const GenerationMetrics& metrics) {
+  const int64_t tokens = ComputedTokens(metrics);
+  return tokens > 1 ? PerSecond(tokens, metrics.time_ms.prefill) : 0;
+}
+
 }  // namespace
 
 json IdleJson(const IdleRounds& idle) {
@@ -48,10 +55,9 @@ json MetricsJson(const GenerationMetrics& metrics) {
 
 json TimingsJson(const GenerationMetrics& metrics) {
   const double decode_ms = metrics.time_ms.decode();
-  const int64_t computed = metrics.prompt_tokens - metrics.cached_tokens;
-  return {{"prompt_n", computed},
+  return {{"prompt_n", ComputedTokens(metrics)},
           {"prompt_ms", metrics.time_ms.prefill},
-          {"prompt_per_second", PerSecond(computed, metrics.time_ms.prefill)},
+          {"prompt_per_second", PrefillRate(metrics)},
           {"predicted_n", metrics.emitted_tokens},
           {"predicted_ms", decode_ms},
           {"predicted_per_second", PerSecond(metrics.emitted_tokens, decode_ms)},
@@ -112,12 +118,11 @@ std::string AcceptanceLine(const GenerationMetrics& metrics) {
 
 std::string SpeedLine(const GenerationMetrics& metrics) {
   const double decode_ms = metrics.time_ms.decode();
-  const int64_t computed = metrics.prompt_tokens - metrics.cached_tokens;
   return fmt::format(
       "prefill {} tokens in {:.0f} ms ({:.0f} tok/s), decode {} tokens in {:.0f} ms ({:.1f} tok/s), "
       "mean acceptance length {:.2f} over all {} passes",
-      computed, metrics.time_ms.prefill, PerSecond(computed, metrics.time_ms.prefill), metrics.emitted_tokens,
-      decode_ms, PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
+      ComputedTokens(metrics), metrics.time_ms.prefill, PrefillRate(metrics), metrics.emitted_tokens, decode_ms,
+      PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
 }
 
 Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {

@@ -56,8 +56,8 @@ std::vector<Token> ReadTokens(ByteReader& reader, uint64_t rows) {
 }
 
 /// The sections must fill the file to its last byte: compared by division, since a product may wrap.
-void RequireSize(const CacheHeader& header, uint64_t head_bytes, uint64_t file_bytes) {
-  const uint64_t begin = WholePages(head_bytes);
+void RequireSize(const CacheHeader& header, uint64_t file_bytes) {
+  const uint64_t begin = header.header_bytes();
   const uint64_t available = file_bytes < begin ? 0 : file_bytes - begin;
   const bool fits = header.image_bytes <= available && header.layers > 0 && available % header.layers == 0 &&
                     header.section_bytes() == available / header.layers;
@@ -71,14 +71,12 @@ void RequireSize(const CacheHeader& header, uint64_t head_bytes, uint64_t file_b
 uint64_t CacheHeader::header_bytes() const {
   uint64_t bytes = kCachePrologueBytes + 4 * sizeof(uint64_t) + tokens.size() * sizeof(Token);
   for (const auto& [name, value] : identity) bytes += 2 * sizeof(uint64_t) + name.size() + value.size();
-  return bytes;
+  return WholePages(bytes);
 }
 
 uint64_t CacheHeader::section_bytes() const { return WholePages(image_bytes + sizeof(uint64_t)); }
 
-uint64_t CacheHeader::SectionOffset(uint64_t layer) const {
-  return WholePages(header_bytes()) + layer * section_bytes();
-}
+uint64_t CacheHeader::SectionOffset(uint64_t layer) const { return header_bytes() + layer * section_bytes(); }
 
 std::string EncodeCacheHeader(const CacheHeader& header) {
   std::string body;
@@ -91,14 +89,13 @@ std::string EncodeCacheHeader(const CacheHeader& header) {
     Append(body, value);
   }
   body.append(reinterpret_cast<const char*>(header.tokens.data()), header.tokens.size() * sizeof(Token));
+  body.resize(header.header_bytes() - kCachePrologueBytes);
 
   std::string head(kMagic);
   Append(head, kVersion);
   Append(head, kCachePrologueBytes + body.size());
   Append(head, FastHash(std::as_bytes(std::span(body))));
-  head += body;
-  head.resize(WholePages(head.size()));
-  return head;
+  return head + body;
 }
 
 uint64_t CacheHeaderBytes(std::span<const std::byte> prologue, uint64_t file_bytes) {
@@ -134,14 +131,23 @@ CacheHeader ParseCacheHeader(std::span<const std::byte> head, uint64_t file_byte
   header.image_bytes = reader.Read<uint64_t>("bytes of a layer");
   header.identity = ReadIdentity(reader);
   header.tokens = ReadTokens(reader, rows);
-  if (reader.remaining() > 0) {
-    Throw(ErrorCode::kFormat, "its header has {} bytes too many: damaged", reader.remaining());
+  if (header.header_bytes() != bytes) {
+    Throw(ErrorCode::kFormat, "its header has {} bytes, its content {}: damaged", bytes, header.header_bytes());
   }
-  RequireSize(header, bytes, file_bytes);
+  RequireSize(header, file_bytes);
   return header;
 }
 
-uint64_t CacheImageHash(std::span<const std::byte> image, uint64_t layer) { return FastHash(image, layer); }
+void SealSection(std::span<std::byte> section, uint64_t layer) {
+  const uint64_t hash = FastHash(section.first(section.size() - sizeof hash), layer);
+  std::memcpy(&section[section.size() - sizeof hash], &hash, sizeof hash);
+}
+
+bool IsSealed(std::span<const std::byte> section, uint64_t layer) {
+  uint64_t hash;
+  std::memcpy(&hash, &section[section.size() - sizeof hash], sizeof hash);
+  return FastHash(section.first(section.size() - sizeof hash), layer) == hash;
+}
 
 std::string IdentityDifference(const CacheIdentity& file, const CacheIdentity& run) {
   for (size_t i = 0; i < run.size(); ++i) {

@@ -13,8 +13,8 @@
 ///
 ///   prologue  "LONGKV\r\n", u64 version, u64 header bytes (prologue included), u64 FastHash of the header behind it
 ///   header    u64 rows, u64 layers, u64 bytes of a layer's image; u64 count of properties, each a name and a value of
-///             u64 length and bytes; rows x i32 tokens
-///   sections  one a layer, each beginning on a page: the image (`Backend::SaveKv`), u64 FastHash of it
+///             u64 length and bytes; rows x i32 tokens; zeros to the end of the page
+///   sections  one a layer, whole pages: the image (`Backend::SaveKv`), zeros, u64 FastHash of all before it
 ///
 /// The hashes tell damage, they are no proof against a forger: a forged file can give wrong rows and so a wrong text,
 /// never a read or write outside its sizes.
@@ -36,12 +36,12 @@ struct CacheHeader {
 
   /// The sizes below are those of the file that `Parse` accepted or `Encode` makes.
   uint64_t header_bytes() const;
-  uint64_t section_bytes() const;  ///< image, hash and the rest of the last page
+  uint64_t section_bytes() const;  ///< image, zeros and hash
   uint64_t SectionOffset(uint64_t layer) const;
   uint64_t file_bytes() const { return SectionOffset(layers); }
 };
 
-/// Prologue and header, filled up to a whole page.
+/// Prologue and header.
 std::string EncodeCacheHeader(const CacheHeader& header);
 
 /// Bytes of prologue and header of a file of `file_bytes`, from its prologue.
@@ -52,8 +52,10 @@ uint64_t CacheHeaderBytes(std::span<const std::byte> prologue, uint64_t file_byt
 /// Errors: kFormat saying what is damaged.
 CacheHeader ParseCacheHeader(std::span<const std::byte> head, uint64_t file_bytes);
 
-/// Hash that stands behind the image of `layer`.
-uint64_t CacheImageHash(std::span<const std::byte> image, uint64_t layer);
+/// Writes the hash of a layer's section into its last bytes.
+void SealSection(std::span<std::byte> section, uint64_t layer);
+/// Whether the section is the one that was sealed for `layer`. REQUIRES: `section_bytes` of them.
+bool IsSealed(std::span<const std::byte> section, uint64_t layer);
 
 /// The first property in which a file's identity differs from this run's, as a reason for people; empty: none.
 std::string IdentityDifference(const CacheIdentity& file, const CacheIdentity& run);

@@ -62,13 +62,11 @@ void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows) con
     Throw(ErrorCode::kFormat, "it has {} layers of {} bytes, this model's rows are {} of {}", header_.layers,
           header_.image_bytes, geometry.layers, image_bytes);
   }
-  std::vector<std::byte> section(image_bytes + sizeof(uint64_t));
+  std::vector<std::byte> section(header_.section_bytes());
   const std::span<const std::byte> image = std::span(section).first(image_bytes);
   for (int layer = 0; layer < geometry.layers; ++layer) {
     ReadAt(header_.SectionOffset(layer), section);
-    uint64_t expected = 0;
-    std::memcpy(&expected, section.data() + image_bytes, sizeof expected);
-    if (CacheImageHash(image, layer) != expected) {
+    if (!IsSealed(section, layer)) {
       Throw(ErrorCode::kFormat, "the checksum of layer {} does not match: damaged", layer);
     }
     store.LoadLayer(sequence, layer, rows, image, file_rows);
@@ -94,8 +92,7 @@ void WritePromptCache(AtomicFile& file, const CacheHeader& header, const KvStore
   for (uint64_t layer = 0; layer < header.layers; ++layer) {
     std::fill(section.begin(), section.end(), std::byte{0});
     store.SaveLayer(sequence, static_cast<int>(layer), std::ssize(header.tokens), image);
-    const uint64_t hash = CacheImageHash(image, layer);
-    std::memcpy(section.data() + header.image_bytes, &hash, sizeof hash);
+    SealSection(section, layer);
     file.Write(section);
   }
   file.Commit();

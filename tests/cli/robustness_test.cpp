@@ -44,7 +44,7 @@ TEST_F(Robustness, BadCommandsAndFlags) {
   ExpectFailure(RunLongshot({"bench", "-d", "0,x"}), 2, "-d: expected numbers of at least 0");
   ExpectFailure(RunLongshot({"bench", "-p", "128,"}), 2, "-p: expected numbers of at least 0");
   ExpectFailure(RunLongshot({"bench", "-p", ",128"}), 2, "-p: expected numbers of at least 0");
-  ExpectFailure(RunLongshot({"generate", "--prompt-cache", "x"}), 2, "--prompt-cache is not supported by this version");
+  ExpectFailure(RunLongshot({"generate", "--spec-margin", "x"}), 2, "--spec-margin is not supported by this version");
   ExpectFailure(RunLongshot({"generate", "-md", "x"}), 2, "-md is not supported by this version");
   ExpectFailure(RunLongshot({"generate", "--spec-verify", "greedy"}), 2, "add --temp 0");
   ExpectFailure(RunLongshot({"generate", "--cpu-isa", "sse"}), 2, "one of auto, avx2, avx512, amx");
@@ -52,7 +52,7 @@ TEST_F(Robustness, BadCommandsAndFlags) {
 }
 
 TEST_F(Robustness, HelpAndVersion) {
-  for (const char* command : {"generate", "demo", "bench", "perplexity", "inspect", "tokenize"}) {
+  for (const char* command : {"generate", "prefill", "demo", "bench", "perplexity", "inspect", "tokenize"}) {
     const Outcome outcome = RunLongshot({command, "--help"});
     EXPECT_EQ(outcome.status, 0) << command << outcome.err;
     EXPECT_NE(outcome.out.find("--model"), std::string::npos) << command;

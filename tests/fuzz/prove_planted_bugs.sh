@@ -11,6 +11,7 @@ harness_of() {
   case $1 in
     Safetensors*|ShardPath) echo safetensors ;;
     TokenizerSize|JsonDepth) echo tokenizer_json ;;
+    CacheSize) echo prompt_cache ;;
     CharsMap) echo tokenizer_model ;;
     *) echo gguf ;;
   esac

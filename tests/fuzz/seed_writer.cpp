@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/cache/cache_header.h"
 #include "tests/runtime/model/gguf_writer.h"
 #include "tests/runtime/model/safetensors_writer.h"
 #include "tests/runtime/text/small_vocabularies.h"
@@ -113,6 +114,23 @@ void WriteTokenizerSeeds(const std::filesystem::path& folder) {
   Write(folder / "tokenizer_model" / "unigram", ToTokenizerModel(SentencePiece(true), {1}));
 }
 
+void WritePromptCacheSeeds(const std::filesystem::path& folder) {
+  CacheHeader header;
+  header.identity = {{"model", "m"}, {"cache type", "k bf16, v bf16"}};
+  header.tokens = {1, 2, 3};
+  for (const uint64_t layers : {1, 3}) {
+    header.layers = layers;
+    header.image_bytes = 100 * layers;
+    std::string file = EncodeCacheHeader(header);
+    for (uint64_t layer = 0; layer < layers; ++layer) {
+      std::string section(header.section_bytes(), 'r');
+      SealSection(std::as_writable_bytes(std::span(section)), layer);
+      file += section;
+    }
+    Write(folder / std::to_string(layers), file);
+  }
+}
+
 }  // namespace
 }  // namespace longshot
 
@@ -125,5 +143,6 @@ int main(int count, char** arguments) {
   longshot::WriteGgufSeeds(folder / "gguf");
   longshot::WriteSafetensorsSeeds(folder / "safetensors");
   longshot::WriteTokenizerSeeds(folder);
+  longshot::WritePromptCacheSeeds(folder / "prompt_cache");
   return 0;
 }

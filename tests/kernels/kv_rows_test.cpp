@@ -196,5 +196,73 @@ TEST(KvRows, WritingBeyondTheCapacityIsAProgrammerError) {
   EXPECT_DEATH(write(*MakeCpuBackend({}), -1), "CHECK\\(first_slot >= 0");
 }
 
+/// The images of every layer, saved from rows [0, rows).
+std::vector<std::vector<std::byte>> Images(Backend& backend, const KvBuffer& kv, int64_t rows) {
+  std::vector<std::vector<std::byte>> images;
+  for (int layer = 0; layer < kv.geometry().layers; ++layer) {
+    images.emplace_back(backend.KvImageBytes(kv.geometry(), rows));
+    backend.SaveKv(kv, layer, rows, images.back());
+  }
+  return images;
+}
+
+TEST(KvRows, AnImageGivesTheSameBitsToABufferOfAnotherCapacity) {
+  ForEachBackend([](Backend& backend) {
+    Draws draws(kSeed + 2);
+    for (const DType k_type : kTypes) {
+      for (const DType v_type : kTypes) {
+        for (const int64_t rows : {1, 63, 64, 65, 130, 131}) {
+          KvGeometry g{.layers = 2, .kv_heads = 3, .head_dim = 40, .capacity = 140, .k_type = k_type, .v_type = v_type};
+          const auto kv = backend.AllocateKv(g);
+          for (int layer = 0; layer < 2; ++layer) {
+            Append(backend, *kv, layer, 0, {Varied(draws, 140 * 120), Varied(draws, 140 * 120)});
+          }
+          const auto images = Images(backend, *kv, rows);
+          g.capacity = 400;
+          const auto loaded = backend.AllocateKv(g);
+          // Fewer rows than the image has: a document that goes on otherwise.
+          const int64_t taken = draws.Between(1, rows);
+          for (int layer = 0; layer < 2; ++layer) {
+            backend.LoadKv(*loaded, layer, taken, images[layer], rows);
+          }
+          for (int layer = 0; layer < 2; ++layer) {
+            const Rows before = Export(backend, *kv, layer, 0, taken),
+                       after = Export(backend, *loaded, layer, 0, taken);
+            EXPECT_TRUE(SameBits(before.k, after.k) && SameBits(before.v, after.v))
+                << Info(k_type).name << " " << Info(v_type).name << ": " << taken << " of " << rows << " rows";
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST(KvRows, AnImageHoldsNothingOfTheSlotsBehindItsRows) {
+  ForEachBackend([](Backend& backend) {
+    Draws draws(kSeed + 3);
+    const KvGeometry g{.layers = 2, .kv_heads = 2, .head_dim = 32, .capacity = 192};
+    const Rows rows{draws.Normals(70 * 64), draws.Normals(70 * 64)},
+        other{draws.Normals(99 * 64), draws.Normals(99 * 64)};
+    const auto clean = backend.AllocateKv(g), used = backend.AllocateKv(g);
+    for (int layer = 0; layer < 2; ++layer) {
+      Append(backend, *used, layer, 70, other);  // what a round or an answer left
+      Append(backend, *used, layer, 0, rows);
+      Append(backend, *clean, layer, 0, rows);
+    }
+    EXPECT_EQ(Images(backend, *used, 70), Images(backend, *clean, 70));
+  });
+}
+
+TEST(KvRows, TheSizeOfAnImageDoesNotDependOnTheCapacity) {
+  ForEachBackend([](Backend& backend) {
+    KvGeometry g{.layers = 2, .kv_heads = 2, .head_dim = 32, .capacity = 64};
+    const int64_t bytes = backend.KvImageBytes(g, 1000);
+    g.capacity = 4096;
+    EXPECT_EQ(backend.KvImageBytes(g, 1000), bytes);
+    EXPECT_THROW(backend.KvImageBytes(g, std::numeric_limits<int64_t>::max()), Error);
+    EXPECT_FALSE(backend.KvLayout().empty());
+  });
+}
+
 }  // namespace
 }  // namespace longshot

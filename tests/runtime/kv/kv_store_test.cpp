@@ -341,5 +341,24 @@ TEST(KvStoreDeath, WrongPathsAreCaught) {
   EXPECT_DEATH(twice(), "CHECK\\(store_ != nullptr");
 }
 
+TEST(KvStore, ALayerIsLoadedIntoAnEmptySequenceOnly) {
+  const auto backend = MakeReferenceBackend();
+  KvStore store(backend.get());
+  const SequenceId from = store.Open(kGeometry), to = store.Open(kGeometry);
+  Write(*backend, store, from, 0, {1, 2, 3, 4});
+  store.CommitPrefill(from, 4);
+  for (int layer = 0; layer < 2; ++layer) {
+    std::vector<std::byte> image(store.ImageBytes(from, 4));
+    store.SaveLayer(from, layer, 4, image);
+    store.LoadLayer(to, layer, 3, image, 4);
+  }
+  EXPECT_EQ(store.committed(to), 0) << "rows are not committed before the last layer has come";
+  store.CommitPrefill(to, 3);
+  EXPECT_EQ(ReadIds(*backend, store, to, 0, 3), (std::vector<float>{1, 2, 3}));
+  std::vector<std::byte> image(store.ImageBytes(from, 5));
+  EXPECT_DEATH(store.SaveLayer(from, 0, 5, image), "5 rows of 4 committed ones");
+  EXPECT_DEATH(store.LoadLayer(to, 0, 3, image, 5), "has 3 rows already");
+}
+
 }  // namespace
 }  // namespace longshot

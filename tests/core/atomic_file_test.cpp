@@ -1,0 +1,115 @@
+// A file that appears whole or not at all, whatever ends its writer.
+#include "core/atomic_file.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/mapped_file.h"
+#include "tests/runtime/model/temporary_folder.h"
+
+namespace longshot {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+class AtomicFiles : public testing::Test {
+ protected:
+  size_t Count() const {
+    return static_cast<size_t>(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()));
+  }
+
+  const TemporaryFolder folder_;
+  const std::string path_ = folder_ / "cache";
+};
+
+TEST_F(AtomicFiles, PiecesBecomeOneFileWhenCommitted) {
+  folder_.Write("cache", "old");
+  {
+    AtomicFile file(path_, 1 << 20);
+    file.Write(Bytes("one "));
+    file.Write({});
+    file.Write(Bytes("two"));
+    EXPECT_EQ(ReadFile(path_), "old");
+    file.Commit();
+    EXPECT_EQ(ReadFile(path_), "one two") << "what was reserved beyond is cut";
+  }
+  EXPECT_EQ(ReadFile(path_), "one two");
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(AtomicFiles, WhatIsNotCommittedLeavesTheOldFileAndNothingElse) {
+  folder_.Write("cache", "old");
+  { AtomicFile(path_, 1 << 20).Write(Bytes("new")); }
+  EXPECT_EQ(ReadFile(path_), "old");
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(AtomicFiles, AKilledWriterLeavesTheOldFileAndTheNextWriterOverwritesItsRest) {
+  folder_.Write("cache", "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile file(path_);
+    file.Write(Bytes(std::string(100'000, 'x')));
+    ::raise(SIGKILL);  // written, not renamed
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_EQ(ReadFile(path_), "old");
+  ASSERT_TRUE(fs::exists(path_ + ".part")) << "the test did not reach the moment it is about";
+
+  AtomicFile file(path_);
+  file.Write(Bytes("new"));
+  file.Commit();
+  EXPECT_EQ(ReadFile(path_), "new") << "nothing of the longer rest is left";
+  EXPECT_EQ(Count(), 1u);
+}
+
+TEST_F(AtomicFiles, TheTemporaryFileIsLockedWhileItIsWritten) {
+  AtomicFile file(path_);
+  const int fd = ::open((path_ + ".part").c_str(), O_WRONLY | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(::flock(fd, LOCK_EX | LOCK_NB), -1);
+  EXPECT_EQ(errno, EWOULDBLOCK);
+  file.Commit();
+  EXPECT_EQ(::flock(fd, LOCK_EX | LOCK_NB), 0);
+  ::close(fd);
+}
+
+TEST_F(AtomicFiles, TwoWritersTakeTurns) {
+  int began[2];
+  ASSERT_EQ(::pipe(began), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    AtomicFile first(path_);
+    if (::write(began[1], "x", 1) != 1) ::_exit(1);
+    first.Write(Bytes(std::string(1 << 20, 'f')));
+    first.Commit();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(began[0], &byte, 1), 1);
+  AtomicFile second(path_);  // waits, then finds that the file it waited for has been renamed
+  second.Write(Bytes("second"));
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(ReadFile(path_), std::string(1 << 20, 'f'));
+  second.Commit();
+  EXPECT_EQ(ReadFile(path_), "second");
+  EXPECT_EQ(Count(), 1u);
+  ::close(began[0]), ::close(began[1]);
+}
+
+}  // namespace
+}  // namespace longshot
