@@ -35,7 +35,7 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, std::
   request.seed = 21;
   request.draft_max_nodes = drafter_name == "none" ? 0 : 12;
   request.draft_max_depth = drafter_name == "none" ? 0 : 5;
-  request.draft_row_cost = 0.001;
+  request.draft_cost = PassCost(0.001);
   request.restore = [&](SequenceId sequence) -> int64_t {
     if (from.empty()) return 0;
     const PromptCache cache(from);
