@@ -55,6 +55,8 @@ void TokenRecyclingDrafter::Begin(const DraftContext& context) {
   candidates_.reserve((1 + context.max_nodes) * Adjacency::kRow);
   for (std::vector<NodeId>* level : {&level_, &next_level_}) level->reserve(1 + context.max_nodes);
   path_accepted_.reserve(1 + context.max_nodes);
+  picks_.reserve(context.max_nodes);
+  survival_.reserve(context.max_nodes);
   ResetRates();
   pay_ = {};
   survival_.clear();
