@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "cli/report.h"
 
 namespace longshot {
@@ -41,6 +43,19 @@ TEST(DemoTable, OneDifferenceIsTold) {
   const DemoLine line = MakeDemoLine({"t", "copy", {Timed(1, 1), Timed(1, 1, false, false)}}, plain);
   EXPECT_FALSE(line.identical);
   EXPECT_NE(FormatDemoTable(std::vector{line}).find("| NO "), std::string::npos);
+}
+
+TEST(Report, CountersSayWhyNothingWasProposedAndWhatWasChosen) {
+  GenerationMetrics metrics;
+  metrics.idle = {.no_candidate = 3, .would_not_pay = 2, .below_n_min = 1};
+  const nlohmann::json alone = MetricsJson(metrics);
+  EXPECT_EQ(alone["idle_rounds"].dump(), R"({"below_n_min":1,"no_candidate":3,"would_not_pay":2})");
+  EXPECT_TRUE(alone["arms"].empty());
+  metrics.arms = {
+      {.name = "copy", .rounds = 5, .trials = 1, .drafted = 20, .accepted = 9, .idle = {.no_candidate = 7}}};
+  EXPECT_EQ(MetricsJson(metrics)["arms"]["copy"].dump(),
+            R"({"accepted_tokens":9,"draft_tokens":20,"idle_rounds":{"below_n_min":0,"no_candidate":7,)"
+            R"("would_not_pay":0},"rounds":5,"trials":1})");
 }
 
 TEST(Report, AcceptanceLineIsLlamaCpps) {

@@ -28,8 +28,10 @@ class Oracle final : public Drafter {
   void Observe(const RoundView& round) override {
     paths.push_back(std::ssize(round.path));
     emitted.insert(emitted.end(), round.emitted.begin(), round.emitted.end());
+    draft_ms += round.draft_ms, pass_ms += round.pass_ms;
   }
 
+  double draft_ms = 0, pass_ms = 0;
   int64_t excess = 0;
   std::vector<DraftBudget> budgets;
   std::vector<int64_t> paths;
@@ -315,6 +317,18 @@ TEST_F(EngineTest, AnOutputThatLoopsIsMeasured) {
   const GenerateResult result = Run(silent);
   EXPECT_EQ(result.metrics.looping_share, RepeatedFourGramShare(result.tokens));
   EXPECT_GT(result.metrics.looping_share, kLoopingShare) << "a greedy walk over 25 contexts must loop";
+}
+
+TEST_F(EngineTest, PhasesAreTimedByTheGivenClock) {
+  Oracle oracle = MakeOracle();
+  double now_ms = 0;
+  request_.now_ms = [&now_ms] { return now_ms += 1; };
+  const GenerationMetrics metrics = Run(oracle).metrics;
+  const auto passes = static_cast<double>(metrics.target_passes);
+  EXPECT_EQ(metrics.time_ms.score, passes);
+  EXPECT_EQ(metrics.time_ms.draft, 2 * passes) << "proposing and observing";
+  EXPECT_EQ(oracle.pass_ms, passes);
+  EXPECT_EQ(oracle.draft_ms, passes) << "a drafter is told what its proposal took";
 }
 
 TEST(StopReasonNames, AreStable) {
