@@ -192,11 +192,11 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
   const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
   const std::byte* values = StepValues(plan, unit, step, worker);
   const SoftmaxRows all = worker.Rows(plan, unit);
-  // Each pass asks for its part of the next step, where that is as dense as this one.
+  // Each pass asks for what it reads next, and for its part of the next step where that is as dense as this one.
   const bool ahead = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
   const int passes = static_cast<int>(CeilDiv(unit.rows, kPassRows));
-  const int key_lines = ahead ? static_cast<int>(kStepBlocks * key_bytes / 64 / passes) : 0;
-  const int value_lines = ahead ? static_cast<int>(kStepBlocks * value_bytes / 64 / passes) : 0;
+  const int key_lines = static_cast<int>(step.blocks * key_bytes / 64), far_keys = ahead ? key_lines / passes : 0;
+  const int value_lines = static_cast<int>(step.blocks * value_bytes / 64), far_values = ahead ? value_lines / passes : 0;
   const std::byte *next_keys = keys + kStepBlocks * key_bytes, *next_values = values + kStepBlocks * value_bytes;
   for (int first = 0; first < unit.rows; first += kPassRows) {
     SoftmaxRows rows = all.Slice(first, std::min(kPassRows, unit.rows - first));
@@ -204,15 +204,18 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
     const StepMask* masks = step.everything ? nullptr : &worker.masks[first];
     const unsigned seen = masks ? SeenBlocks({masks, static_cast<size_t>(rows.count)}) : (1u << step.blocks) - 1;
     if (seen == 0) continue;
+    const bool last = first + kPassRows >= unit.rows;
+    const std::byte* far_key = next_keys + int64_t{first / kPassRows} * far_keys * 64;
+    const std::byte* far_value = next_values + int64_t{first / kPassRows} * far_values * 64;
     ForRuns(seen, [&](int block, int count) {
-      plan.keys.score(rows, {keys + block * key_bytes, block, count}, {next_keys, key_lines});
+      plan.keys.score(rows, {keys + block * key_bytes, block, count}, {values, value_lines / 4, far_key, far_keys});
     });
-    plan.values.softmax(rows, std::bit_width(seen), masks, {next_values, value_lines / 2});
+    plan.values.softmax(rows, std::bit_width(seen), masks,
+                        {values + value_lines / 4 * 64, value_lines - value_lines / 4, far_value, far_values});
     ForRuns(seen, [&](int block, int count) {
       plan.values.accumulate(rows, {values + block * value_bytes, block, count},
-                             {next_values + value_lines / 2 * 64, value_lines - value_lines / 2});
+                             {last ? next_keys : keys, last && !ahead ? 0 : key_lines, nullptr, 0});
     });
-    next_keys += int64_t{key_lines} * 64, next_values += int64_t{value_lines} * 64;
   }
 }
 

@@ -18,16 +18,22 @@ namespace {
 class Prefetch {
  public:
   Prefetch(const Ahead& ahead, int parts)
-      : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
+      : left_(ahead), near_part_((ahead.near_lines + parts - 1) / parts), far_part_((ahead.far_lines + parts - 1) / parts) {}
   void Part() {
-    const int lines = part_ < left_ ? part_ : left_;
-    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T1);
-    at_ += 64 * lines, left_ -= lines;
+    Ask<_MM_HINT_T0>(near_part_, left_.near, left_.near_lines);
+    Ask<_MM_HINT_T1>(far_part_, left_.far, left_.far_lines);
   }
 
  private:
-  const char* at_;
-  int left_, part_;
+  template <_mm_hint kHint>
+  static void Ask(int part, const std::byte*& at, int& left) {
+    const int lines = part < left ? part : left;
+    for (int i = 0; i < lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(at) + 64 * i, kHint);
+    at += 64 * lines, left -= lines;
+  }
+
+  Ahead left_;
+  int near_part_, far_part_;
 };
 
 /// 16 elements of row `row` of B [depth, cols], as f32. Plain rows of f32 or f16; pairs of rows of bf16
@@ -166,7 +172,7 @@ void PrepareF32(const float* q, int head_dim, int dim, float scale, std::byte* r
 
 /// 2^(from - to) of integers, exact down to 2^-126.
 inline F32x16 PowerBetween(float from, float to) {
-  return Exp2(Max(F32x16::Set(from - to), F32x16::Set(kLowestExponent)));
+  return Exp2(F32x16::Set(from - to < -126.0f ? -126.0f : from - to));
 }
 
 inline void ScaleRow(F32x16 factor, int dim, float* acc) {
@@ -218,11 +224,11 @@ inline void UpdateRow(const SoftmaxRows& rows, int row, int keys, const StepMask
     for (int k = 0; k < keys; k += 32) Probabilities::Store(rows, row, k, zero, zero);
     return;
   }
-  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row)), lowest = F32x16::Set(kLowestExponent);
+  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row));
   F32x16 sum = zero, sum2 = zero;
   for (int k = 0; k < keys; k += 32) {
-    const F32x16 a = Masked(mask, k, Exp2(Max(F32x16::Load(scores + k) - max, lowest)), zero);
-    const F32x16 b = Masked(mask, k + 16, Exp2(Max(F32x16::Load(scores + k + 16) - max, lowest)), zero);
+    const F32x16 a = Masked(mask, k, Exp2(F32x16::Load(scores + k) - max), zero);
+    const F32x16 b = Masked(mask, k + 16, Exp2(F32x16::Load(scores + k + 16) - max), zero);
     sum = sum + a, sum2 = sum2 + b;
     Probabilities::Store(rows, row, k, a, b);
   }

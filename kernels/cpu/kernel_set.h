@@ -10,7 +10,7 @@ namespace longshot {
 /// Keys per block: the unit of the KV layout and of views, aligned to position 0.
 inline constexpr int kKeyBlock = 64;
 /// Blocks per step: the scores of a row over one step are held at once, so a row is rescaled once per step.
-inline constexpr int kStepBlocks = 4;
+inline constexpr int kStepBlocks = 2;
 inline constexpr int kKeyStep = kStepBlocks * kKeyBlock;
 /// Query rows one attention unit holds at most: what one read of K and V serves.
 inline constexpr int kMaxQueryRows = 192;
@@ -53,10 +53,13 @@ struct BlockRun {
 /// Which keys of a step a row sees: bit j of word b is key j of block b.
 using StepMask = std::array<uint64_t, kStepBlocks>;
 
-/// Memory that will be read soon: a kernel asks for it in equal parts while it computes.
+/// Memory that will be read soon, in lines of 64 bytes: a kernel asks for it in equal parts while it computes. `near`
+/// is read next and goes to the nearest cache, `far` comes from memory.
 struct Ahead {
-  const std::byte* data = nullptr;
-  int lines = 0;  ///< of 64 bytes
+  const std::byte* near = nullptr;
+  int near_lines = 0;
+  const std::byte* far = nullptr;
+  int far_lines = 0;
 };
 
 /// Attention over one row type. Keys are matrices [dim, 64] per block, values [64, dim], each in its type's layout. A
