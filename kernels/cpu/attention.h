@@ -20,14 +20,14 @@ struct LineAllocator {
   LineAllocator() = default;
   template <class U>
   LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t{64}); }
+  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
   friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
 };
 template <class T>
 using LineVector = std::vector<T, LineAllocator<T>>;
 
-/// Tree attention on CPU. A row's result is a fixed function of the keys it sees: steps of 128 absolute positions in
+/// Tree attention on CPU. A row's result is a fixed function of the keys it sees: steps of 256 absolute positions in
 /// ascending order within chunks of 512, chunks merged in ascending order, whichever thread made them. Blocks whose
 /// slots are positions are read in place; in a branching tree the blocks from the border on are assembled per row from
 /// committed rows and the row's ancestors, so they hold the same bits as after a commit.
@@ -54,7 +54,6 @@ class CpuAttention {
     LineVector<std::byte> queries;
     State chunk, total;
     LineVector<float> scores;
-    LineVector<uint16_t> probabilities;
     std::vector<StepMask> masks;
     LineVector<std::byte> block;        ///< an assembled block of keys or values
     LineVector<std::byte> step_values;  ///< values of a step that hides some

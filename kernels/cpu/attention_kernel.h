@@ -18,22 +18,16 @@ namespace {
 class Prefetch {
  public:
   Prefetch(const Ahead& ahead, int parts)
-      : left_(ahead), near_part_((ahead.near_lines + parts - 1) / parts), far_part_((ahead.far_lines + parts - 1) / parts) {}
+      : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
   void Part() {
-    Ask<_MM_HINT_T0>(near_part_, left_.near, left_.near_lines);
-    Ask<_MM_HINT_T1>(far_part_, left_.far, left_.far_lines);
+    const int lines = part_ < left_ ? part_ : left_;
+    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T0);
+    at_ += 64 * lines, left_ -= lines;
   }
 
  private:
-  template <_mm_hint kHint>
-  static void Ask(int part, const std::byte*& at, int& left) {
-    const int lines = part < left ? part : left;
-    for (int i = 0; i < lines; ++i) _mm_prefetch(reinterpret_cast<const char*>(at) + 64 * i, kHint);
-    at += 64 * lines, left -= lines;
-  }
-
-  Ahead left_;
-  int near_part_, far_part_;
+  const char* at_;
+  int left_, part_;
 };
 
 /// 16 elements of row `row` of B [depth, cols], as f32. Plain rows of f32 or f16; pairs of rows of bf16
@@ -112,8 +106,8 @@ template <class Format, int V>
 inline void ProductColumns(const ProductShape& s, const float* a, const std::byte* b, int col, float* c,
                            Prefetch& prefetch) {
   const auto tile = [&]<int R>(int r) {
-    ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate,
-                              c + r * s.c_stride, s.c_stride, prefetch);
+    ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate, c + r * s.c_stride,
+                              s.c_stride, prefetch);
   };
   int r = 0;
   for (; r + kProductRows <= s.n; r += kProductRows) tile.template operator()<kProductRows>(r);

@@ -10,26 +10,26 @@ namespace longshot {
 /// Keys per block: the unit of the KV layout and of views, aligned to position 0.
 inline constexpr int kKeyBlock = 64;
 /// Blocks per step: the scores of a row over one step are held at once, so a row is rescaled once per step.
-inline constexpr int kStepBlocks = 2;
+inline constexpr int kStepBlocks = 4;
 inline constexpr int kKeyStep = kStepBlocks * kKeyBlock;
 /// Query rows one attention unit holds at most: what one read of K and V serves.
 inline constexpr int kMaxQueryRows = 192;
 /// Query rows that go through a step together: their scores and probabilities stay in the nearest caches.
 inline constexpr int kPassRows = 32;
-/// Elements from one row's scores or probabilities to the next; off the powers of two, which share cache sets.
-inline constexpr int kScoreStride = kKeyStep + 16, kProbabilityStride = kKeyStep + 32;
+/// Elements from one row's scores to the next; off the powers of two, which share cache sets.
+inline constexpr int kScoreStride = kKeyStep + 16;
 
 /// Running softmax of query rows over the keys of a chunk: acc holds sum of p * v, not yet divided by `sum`.
 struct SoftmaxRows {
-  int count = 0;  ///< n <= kMaxQueryRows
-  int dim = 0;    ///< head dim, padded to a multiple of 32
+  int count = 0;                       ///< n <= kMaxQueryRows
+  int dim = 0;                         ///< head dim, padded to a multiple of 32
   const std::byte* queries = nullptr;  ///< [n], written by `prepare` of the key type
   int query_stride = 0;                ///< bytes
   float* max = nullptr;                ///< [n] -inf: nothing seen yet; else an integer not below any score seen
   float* sum = nullptr;                ///< [n]
   float* acc = nullptr;                ///< [n, dim]
-  float* scores = nullptr;             ///< [n, kScoreStride] of one step; `softmax` leaves f32 probabilities here ...
-  uint16_t* probabilities = nullptr;   ///< [n, kProbabilityStride] ... or bf16 ones here, as `accumulate` reads them
+  float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, f32 or
+                            ///< bf16 from the row's first byte on, as `accumulate` reads them
 
   SoftmaxRows Slice(int first, int n) const {
     return {n,
@@ -39,8 +39,7 @@ struct SoftmaxRows {
             max + first,
             sum + first,
             acc + int64_t{first} * dim,
-            scores + int64_t{first} * kScoreStride,
-            probabilities + int64_t{first} * kProbabilityStride};
+            scores + int64_t{first} * kScoreStride};
   }
 };
 
@@ -53,13 +52,10 @@ struct BlockRun {
 /// Which keys of a step a row sees: bit j of word b is key j of block b.
 using StepMask = std::array<uint64_t, kStepBlocks>;
 
-/// Memory that will be read soon, in lines of 64 bytes: a kernel asks for it in equal parts while it computes. `near`
-/// is read next and goes to the nearest cache, `far` comes from memory.
+/// Memory that will be read soon: a kernel asks for it in equal parts while it computes.
 struct Ahead {
-  const std::byte* near = nullptr;
-  int near_lines = 0;
-  const std::byte* far = nullptr;
-  int far_lines = 0;
+  const std::byte* data = nullptr;
+  int lines = 0;  ///< of 64 bytes
 };
 
 /// Attention over one row type. Keys are matrices [dim, 64] per block, values [64, dim], each in its type's layout. A

@@ -103,10 +103,8 @@ inline void StoreColumn(const TileShape& s, std::byte* c) {
 
 /// Scores of a run: a column is stored while the next is multiplied.
 void ScoreByTiles(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) {
-  const TileShape shape{.depth = rows.dim,
-                        .a_stride = rows.query_stride,
-                        .b_stride = kKeyBlock * 4,
-                        .c_stride = kScoreStride * 4};
+  const TileShape shape{
+      .depth = rows.dim, .a_stride = rows.query_stride, .b_stride = kKeyBlock * 4, .c_stride = kScoreStride * 4};
   const int64_t block_bytes = int64_t{kKeyBlock} * rows.dim * 2;
   const int columns = keys.count * (kKeyBlock / 16);
   Prefetch prefetch(ahead, (rows.count + 31) / 32 * columns * (rows.dim / 32));
@@ -154,12 +152,12 @@ inline void AccumulateColumns(const TileShape& s, const std::byte* a, const std:
 
 void AccumulateByTiles(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) {
   const TileShape shape{.depth = values.count * kKeyBlock,
-                        .a_stride = kProbabilityStride * 2,
+                        .a_stride = Bf16Probabilities::kStride * 2,
                         .b_stride = int64_t{rows.dim} * 4,
                         .c_stride = int64_t{rows.dim} * 4};
   Prefetch prefetch(ahead, (rows.count + 31) / 32 * (shape.depth / 32) * (rows.dim / 32));
   ForTileRows(rows.count, [&]<bool kBoth>(int r) {
-    const auto* a = reinterpret_cast<const std::byte*>(rows.probabilities + values.first * kKeyBlock);
+    const auto* a = reinterpret_cast<const std::byte*>(Bf16Probabilities::Of(rows, values.first));
     auto* c = reinterpret_cast<std::byte*>(rows.acc);
     for (int col = 0; col < rows.dim; col += 32) {
       AccumulateColumns<kBoth>(shape, a + r * shape.a_stride, values.data + int64_t{col} * 4,
