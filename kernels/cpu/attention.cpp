@@ -108,16 +108,16 @@ struct CpuAttention::Unit {
 
 /// The blocks of one step and what a unit sees of them.
 struct CpuAttention::Step {
-  int64_t first;          ///< block
-  int blocks;             ///< up to the unit's last position
-  int in_place;           ///< of them, those read where they lie
-  StepMask committed{};   ///< committed positions that the view names
+  int64_t first;           ///< block
+  int blocks;              ///< up to the unit's last position
+  int in_place;            ///< of them, those read where they lie
+  StepMask committed{};    ///< committed positions that the view names
   bool everything = true;  ///< every row of the unit sees every key
 };
 
 SoftmaxRows CpuAttention::Worker::Rows(const Plan& plan, const Unit& unit) {
-  return {unit.rows,        plan.dim,          queries.data(), plan.query_stride(),  chunk.max.data(),
-          chunk.sum.data(), chunk.acc.data(), scores.data(),  probabilities.data()};
+  return {unit.rows,        plan.dim,         queries.data(),   plan.query_stride(),
+          chunk.max.data(), chunk.sum.data(), chunk.acc.data(), scores.data()};
 }
 
 /// A worker's use of the kernels.
@@ -155,7 +155,6 @@ void CpuAttention::MakeRoom(const Plan& plan) {
       grow(state->max, kRows), grow(state->sum, kRows), grow(state->acc, kRows * plan.dim);
     }
     grow(worker.scores, kRows * kScoreStride);
-    grow(worker.probabilities, kRows * kProbabilityStride);
     grow(worker.masks, kRows);
     grow(worker.block, std::max(plan.kv.key_block_bytes(), plan.kv.value_block_bytes()));
     grow(worker.step_values, kStepBlocks * plan.kv.value_block_bytes());
@@ -171,7 +170,8 @@ void CpuAttention::PrepareQueries(const Plan& plan, const Unit& unit, Worker& wo
   for (int row = 0; row < unit.rows; ++row) {
     const float* q = plan.args.q.data + (unit.first + row / plan.group) * plan.args.q.stride +
                      static_cast<int64_t>(unit.head * plan.group + row % plan.group) * head_dim;
-    plan.keys.prepare(q, head_dim, plan.dim, plan.scale, &worker.queries[static_cast<size_t>(row) * plan.query_stride()]);
+    plan.keys.prepare(q, head_dim, plan.dim, plan.scale,
+                      &worker.queries[static_cast<size_t>(row) * plan.query_stride()]);
   }
 }
 
@@ -201,26 +201,29 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
   const std::byte* values = StepValues(plan, unit, step, worker);
   const SoftmaxRows all = worker.Rows(plan, unit);
   // Each pass asks for its part of the next step, where that is as dense as this one.
-  const bool ahead = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
-  const int passes = static_cast<int>(CeilDiv(unit.rows, kPassRows));
-  const int key_lines = ahead ? static_cast<int>(kStepBlocks * key_bytes / 64 / passes) : 0;
-  const int value_lines = ahead ? static_cast<int>(kStepBlocks * value_bytes / 64 / passes) : 0;
-  const std::byte *next_keys = keys + kStepBlocks * key_bytes, *next_values = values + kStepBlocks * value_bytes;
+  const bool dense = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
+  const int64_t passes = CeilDiv(unit.rows, kPassRows);
+  const auto ahead = [&](const std::byte* next, int64_t bytes, int64_t pass) {
+    const int64_t lines = dense ? CeilDiv(bytes, 64 * passes) : 0;
+    return Ahead{next + pass * lines * 64, static_cast<int>(lines)};
+  };
   for (int first = 0; first < unit.rows; first += kPassRows) {
     SoftmaxRows rows = all.Slice(first, std::min(kPassRows, unit.rows - first));
-    rows.scores = all.scores, rows.probabilities = all.probabilities;
+    rows.scores = all.scores;
     const StepMask* masks = step.everything ? nullptr : &worker.masks[first];
     const unsigned seen = masks ? SeenBlocks({masks, static_cast<size_t>(rows.count)}) : (1u << step.blocks) - 1;
     if (seen == 0) continue;
+    const Ahead next_keys = ahead(keys + kStepBlocks * key_bytes, kStepBlocks * key_bytes, first / kPassRows);
+    const Ahead next_values = ahead(values + kStepBlocks * value_bytes, kStepBlocks * value_bytes, first / kPassRows);
+    const Ahead half{next_values.data, next_values.lines / 2};
+    const Ahead rest{half.data + half.lines * 64, next_values.lines - half.lines};
     ForRuns(seen, [&](int block, int count) {
-      plan.keys.score(rows, {keys + block * key_bytes, block, count}, {next_keys, key_lines});
+      plan.keys.score(rows, {keys + block * key_bytes, block, count}, next_keys);
     });
-    plan.values.softmax(rows, std::bit_width(seen), masks, {next_values, value_lines / 2});
+    plan.values.softmax(rows, std::bit_width(seen), masks, half);
     ForRuns(seen, [&](int block, int count) {
-      plan.values.accumulate(rows, {values + block * value_bytes, block, count},
-                             {next_values + value_lines / 2 * 64, value_lines - value_lines / 2});
+      plan.values.accumulate(rows, {values + block * value_bytes, block, count}, rest);
     });
-    next_keys += int64_t{key_lines} * 64, next_values += int64_t{value_lines} * 64;
   }
 }
 
@@ -270,19 +273,15 @@ void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, const Ste
   const std::byte* values = StepValues(plan, unit, step, worker);
   const SoftmaxRows rows = worker.Rows(plan, unit);
   const unsigned seen = SeenBlocks({worker.masks.data(), static_cast<size_t>(unit.rows)}) & ((1u << step.in_place) - 1);
-  ForRuns(seen, [&](int block, int count) {
-    plan.keys.score(rows, {keys + block * key_bytes, block, count}, {});
-  });
-  ForAssembled(plan, unit, step, true, worker, [&](int row, const BlockRun& run) {
-    plan.keys.score(rows.Slice(row, plan.group), run, {});
-  });
+  ForRuns(seen, [&](int block, int count) { plan.keys.score(rows, {keys + block * key_bytes, block, count}, {}); });
+  ForAssembled(plan, unit, step, true, worker,
+               [&](int row, const BlockRun& run) { plan.keys.score(rows.Slice(row, plan.group), run, {}); });
   plan.values.softmax(rows, step.blocks, worker.masks.data(), {});
   ForRuns(seen, [&](int block, int count) {
     plan.values.accumulate(rows, {values + block * value_bytes, block, count}, {});
   });
-  ForAssembled(plan, unit, step, false, worker, [&](int row, const BlockRun& run) {
-    plan.values.accumulate(rows.Slice(row, plan.group), run, {});
-  });
+  ForAssembled(plan, unit, step, false, worker,
+               [&](int row, const BlockRun& run) { plan.values.accumulate(rows.Slice(row, plan.group), run, {}); });
 }
 
 void CpuAttention::RunStep(const Plan& plan, const Unit& unit, int64_t index, Worker& worker) const {

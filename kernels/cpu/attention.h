@@ -1,5 +1,6 @@
 #pragma once
 
+#include <new>
 #include <vector>
 
 #include "core/thread_team.h"
@@ -11,6 +12,20 @@ namespace longshot {
 
 /// Keys of one chunk: the unit of work over the context, and of the ascending merge of partial results.
 inline constexpr int64_t kKeyChunk = 512;
+
+/// Memory that begins on a cache line: vectors and tiles that cross lines take twice as long.
+template <class T>
+struct LineAllocator {
+  using value_type = T;
+  LineAllocator() = default;
+  template <class U>
+  LineAllocator(const LineAllocator<U>&) {}
+  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
+  friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
+};
+template <class T>
+using LineVector = std::vector<T, LineAllocator<T>>;
 
 /// Tree attention on CPU. A row's result is a fixed function of the keys it sees: steps of 256 absolute positions in
 /// ascending order within chunks of 512, chunks merged in ascending order, whichever thread made them. Blocks whose
@@ -25,7 +40,7 @@ class CpuAttention {
  private:
   /// Running softmax of the query rows of one unit.
   struct State {
-    std::vector<float> max, sum, acc;
+    LineVector<float> max, sum, acc;
     void Reset(int rows, int dim);
     PartialRow Row(int row, int dim) { return {&max[row], &sum[row], &acc[static_cast<size_t>(row) * dim]}; }
   };
@@ -36,13 +51,12 @@ class CpuAttention {
   class Session;
 
   struct Worker {
-    std::vector<std::byte> queries;
+    LineVector<std::byte> queries;
     State chunk, total;
-    std::vector<float> scores;
-    std::vector<uint16_t> probabilities;
+    LineVector<float> scores;
     std::vector<StepMask> masks;
-    std::vector<std::byte> block;        ///< an assembled block of keys or values
-    std::vector<std::byte> step_values;  ///< values of a step that hides some
+    LineVector<std::byte> block;        ///< an assembled block of keys or values
+    LineVector<std::byte> step_values;  ///< values of a step that hides some
 
     SoftmaxRows Rows(const Plan& plan, const Unit& unit);
   };
@@ -68,7 +82,7 @@ class CpuAttention {
   ThreadTeam* team_;
   const KernelSet* kernels_;
   std::vector<Worker> workers_;
-  std::vector<float> partials_;
+  LineVector<float> partials_;
 };
 
 }  // namespace longshot

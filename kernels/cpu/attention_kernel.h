@@ -21,7 +21,7 @@ class Prefetch {
       : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
   void Part() {
     const int lines = part_ < left_ ? part_ : left_;
-    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T1);
+    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T0);
     at_ += 64 * lines, left_ -= lines;
   }
 
@@ -106,8 +106,8 @@ template <class Format, int V>
 inline void ProductColumns(const ProductShape& s, const float* a, const std::byte* b, int col, float* c,
                            Prefetch& prefetch) {
   const auto tile = [&]<int R>(int r) {
-    ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate,
-                              c + r * s.c_stride, s.c_stride, prefetch);
+    ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate, c + r * s.c_stride,
+                              s.c_stride, prefetch);
   };
   int r = 0;
   for (; r + kProductRows <= s.n; r += kProductRows) tile.template operator()<kProductRows>(r);
@@ -166,7 +166,7 @@ void PrepareF32(const float* q, int head_dim, int dim, float scale, std::byte* r
 
 /// 2^(from - to) of integers, exact down to 2^-126.
 inline F32x16 PowerBetween(float from, float to) {
-  return Exp2(Max(F32x16::Set(from - to), F32x16::Set(kLowestExponent)));
+  return Exp2(F32x16::Set(from - to < -126.0f ? -126.0f : from - to));
 }
 
 inline void ScaleRow(F32x16 factor, int dim, float* acc) {
@@ -218,11 +218,11 @@ inline void UpdateRow(const SoftmaxRows& rows, int row, int keys, const StepMask
     for (int k = 0; k < keys; k += 32) Probabilities::Store(rows, row, k, zero, zero);
     return;
   }
-  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row)), lowest = F32x16::Set(kLowestExponent);
+  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row));
   F32x16 sum = zero, sum2 = zero;
   for (int k = 0; k < keys; k += 32) {
-    const F32x16 a = Masked(mask, k, Exp2(Max(F32x16::Load(scores + k) - max, lowest)), zero);
-    const F32x16 b = Masked(mask, k + 16, Exp2(Max(F32x16::Load(scores + k + 16) - max, lowest)), zero);
+    const F32x16 a = Masked(mask, k, Exp2(F32x16::Load(scores + k) - max), zero);
+    const F32x16 b = Masked(mask, k + 16, Exp2(F32x16::Load(scores + k + 16) - max), zero);
     sum = sum + a, sum2 = sum2 + b;
     Probabilities::Store(rows, row, k, a, b);
   }

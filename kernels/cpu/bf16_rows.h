@@ -18,10 +18,15 @@ void PrepareBf16(const float* q, int head_dim, int dim, float scale, std::byte* 
   if (d < dim) std::memset(to + d, 0, static_cast<size_t>(dim - d) * 2);
 }
 
+/// Half as long as the scores that they replace: written where scores were read before.
 struct Bf16Probabilities {
+  static constexpr int64_t kStride = kScoreStride * 2;
+  static uint16_t* Of(const SoftmaxRows& rows, int block) {
+    return reinterpret_cast<uint16_t*>(rows.scores) + block * kKeyBlock;
+  }
   static void Store(const SoftmaxRows& rows, int row, int key, F32x16 a, F32x16 b) {
     const __m512bh both = _mm512_cvtne2ps_pbh(b.v, a.v);
-    std::memcpy(rows.probabilities + int64_t{row} * kProbabilityStride + key, &both, sizeof both);
+    std::memcpy(Of(rows, 0) + row * kStride + key, &both, sizeof both);
   }
 };
 

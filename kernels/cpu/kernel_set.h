@@ -16,20 +16,20 @@ inline constexpr int kKeyStep = kStepBlocks * kKeyBlock;
 inline constexpr int kMaxQueryRows = 192;
 /// Query rows that go through a step together: their scores and probabilities stay in the nearest caches.
 inline constexpr int kPassRows = 32;
-/// Elements from one row's scores or probabilities to the next; off the powers of two, which share cache sets.
-inline constexpr int kScoreStride = kKeyStep + 16, kProbabilityStride = kKeyStep + 32;
+/// Elements from one row's scores to the next; off the powers of two, which share cache sets.
+inline constexpr int kScoreStride = kKeyStep + 16;
 
 /// Running softmax of query rows over the keys of a chunk: acc holds sum of p * v, not yet divided by `sum`.
 struct SoftmaxRows {
-  int count = 0;  ///< n <= kMaxQueryRows
-  int dim = 0;    ///< head dim, padded to a multiple of 32
+  int count = 0;                       ///< n <= kMaxQueryRows
+  int dim = 0;                         ///< head dim, padded to a multiple of 32
   const std::byte* queries = nullptr;  ///< [n], written by `prepare` of the key type
   int query_stride = 0;                ///< bytes
   float* max = nullptr;                ///< [n] -inf: nothing seen yet; else an integer not below any score seen
   float* sum = nullptr;                ///< [n]
   float* acc = nullptr;                ///< [n, dim]
-  float* scores = nullptr;             ///< [n, kScoreStride] of one step; `softmax` leaves f32 probabilities here ...
-  uint16_t* probabilities = nullptr;   ///< [n, kProbabilityStride] ... or bf16 ones here, as `accumulate` reads them
+  float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, f32 or
+                            ///< bf16 from the row's first byte on, as `accumulate` reads them
 
   SoftmaxRows Slice(int first, int n) const {
     return {n,
@@ -39,8 +39,7 @@ struct SoftmaxRows {
             max + first,
             sum + first,
             acc + int64_t{first} * dim,
-            scores + int64_t{first} * kScoreStride,
-            probabilities + int64_t{first} * kProbabilityStride};
+            scores + int64_t{first} * kScoreStride};
   }
 };
 

@@ -53,9 +53,7 @@ inline void DotTile(const ProductShape& s, const uint16_t* a, const uint16_t* b,
 
 template <int V>
 inline void DotColumns(const ProductShape& s, const uint16_t* a, const uint16_t* b, float* c, Prefetch& prefetch) {
-  const auto tile = [&]<int R>(int r) {
-    DotTile<R, V>(s, a + r * s.a_stride, b, c + r * s.c_stride, prefetch);
-  };
+  const auto tile = [&]<int R>(int r) { DotTile<R, V>(s, a + r * s.a_stride, b, c + r * s.c_stride, prefetch); };
   int r = 0;
   for (; r + 6 <= s.n; r += 6) tile.template operator()<6>(r);
   for (; r + 3 <= s.n; r += 3) tile.template operator()<3>(r);
@@ -93,11 +91,11 @@ void AccumulateByPairs(const SoftmaxRows& rows, const BlockRun& values, const Ah
   const ProductShape shape{.n = rows.count,
                            .depth = values.count * kKeyBlock,
                            .cols = rows.dim,
-                           .a_stride = kProbabilityStride,
+                           .a_stride = static_cast<int>(Bf16Probabilities::kStride),
                            .c_stride = rows.dim,
                            .accumulate = true};
   Prefetch prefetch = PrefetchOverDots(ahead, rows.count, shape.depth, rows.dim);
-  DotProduct(shape, rows.probabilities + values.first * kKeyBlock, values.data, rows.acc, prefetch);
+  DotProduct(shape, Bf16Probabilities::Of(rows, values.first), values.data, rows.acc, prefetch);
 }
 
 }  // namespace

@@ -47,10 +47,10 @@ inline F32x16 Min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm25
 inline F32x16 Fraction(F32x16 a) {
   return {_mm256_sub_ps(a.lo, _mm256_floor_ps(a.lo)), _mm256_sub_ps(a.hi, _mm256_floor_ps(a.hi))};
 }
-/// a * 2^floor(n) for n in [-126, 128).
+/// a * 2^floor(n) for n < 128; at most a * 2^-126 for n below -126.
 inline F32x16 ScaleByPower(F32x16 a, F32x16 n) {
   const auto power = [](__m256 e) {
-    const __m256i exponent = _mm256_cvtps_epi32(_mm256_floor_ps(e));
+    const __m256i exponent = _mm256_cvtps_epi32(_mm256_max_ps(_mm256_floor_ps(e), _mm256_set1_ps(-126.0f)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(exponent, _mm256_set1_epi32(127)), 23));
   };
   return {_mm256_mul_ps(a.lo, power(n.lo)), _mm256_mul_ps(a.hi, power(n.hi))};
