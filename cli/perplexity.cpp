@@ -8,6 +8,7 @@
 #include "cli/memory_plan.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/own_file.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -129,6 +130,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
   line.Example("longshot perplexity -f report.txt -c 2048 --all");
   if (!ParseArguments(line, arguments)) return 0;
 
+  RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model, {}, options.path));
   const ResultFile result(options.json);
   const auto file = OpenModelFile(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
