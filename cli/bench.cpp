@@ -219,7 +219,7 @@ int RunBench(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
 
   std::vector<BenchEntry> entries = Plan(options);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const BenchEntry& longest = Longest(entries);
   const int64_t context = ContextOf(longest);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, context);

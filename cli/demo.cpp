@@ -220,7 +220,7 @@ int RunDemo(std::span<const std::string> arguments) {
 
   RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model, options.documents));
   const ResultFile result(options.json);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const auto prompts = BuildPrompts(tokenizer, options);
   size_t longest = 0;

@@ -113,7 +113,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
   StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());

@@ -132,7 +132,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
 
   RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model, {}, options.path));
   const ResultFile result(options.json);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = ReadTokens(options, tokenizer);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);

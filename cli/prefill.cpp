@@ -91,7 +91,7 @@ int RunPrefill(std::span<const std::string> arguments) {
   RequireOwnFile({"--prompt-cache", options.cache.file},
                  FilesRead(options.runtime.file.model, options.prompt.documents));
   RequireCachePath(options.cache.file);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = BuildDocumentPrompt(tokenizer, options.prompt);
   const auto count = static_cast<int64_t>(tokens.size());
