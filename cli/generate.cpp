@@ -109,7 +109,8 @@ int RunGenerate(std::span<const std::string> arguments) {
   RequireConsistent(options);
   RequireCachePath(cache_options.file);
   const DrafterChoice choice(options.drafter.type);
-  ParseTreeShape(options.drafter.tree.shape);
+  RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
+  ParseTreeShape(options.drafter.tree.shape);  // of drafter none too
   if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
   StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
