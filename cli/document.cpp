@@ -21,8 +21,8 @@ struct TextFile {
   std::string content;
 };
 
-/// Whether the first 64 KB of a file hold a NUL: large binaries are known without reading them whole. Only a regular file
-/// is looked into: what is read of a pipe is gone.
+/// Whether the first 64 KB of a file hold a NUL: large binaries are known without reading them whole. Only a regular
+/// file is looked into: what is read of a pipe is gone.
 bool StartsBinary(const std::string& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return false;
@@ -77,7 +77,8 @@ std::string ReadText(std::string_view flag, const std::string& path) {
     Throw(ErrorCode::kFormat, "{} {}: expected text, got a binary file; convert it to text first", flag,
           Printable(NameOf(path)));
   }
-  if (IsBlank(content)) Throw(ErrorCode::kFormat, "{} {}: expected text, but it is empty", flag, Printable(NameOf(path)));
+  if (IsBlank(content))
+    Throw(ErrorCode::kFormat, "{} {}: expected text, but it is empty", flag, Printable(NameOf(path)));
   return content;
 }
 
