@@ -32,7 +32,7 @@ struct BenchEntry {
 /// What all lines share.
 struct BenchSetting {
   std::string model_path;
-  std::string model_type;  ///< architecture and, of a layer's weights, the type: "llama Q4_1"
+  std::string model_type;  ///< architecture and, of a layer's weights, the type: "llama q4_1"
   int64_t model_bytes = 0;
   int64_t model_parameters = 0;
   int64_t n_batch = 0, n_ubatch = 0;

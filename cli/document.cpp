@@ -77,8 +77,9 @@ std::string ReadText(std::string_view flag, const std::string& path) {
     Throw(ErrorCode::kFormat, "{} {}: expected text, got a binary file; convert it to text first", flag,
           Printable(NameOf(path)));
   }
-  if (IsBlank(content))
+  if (IsBlank(content)) {
     Throw(ErrorCode::kFormat, "{} {}: expected text, but it is empty", flag, Printable(NameOf(path)));
+  }
   return content;
 }
 
