@@ -1,13 +1,13 @@
 #include "cli/available_memory.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
 #include <string_view>
+
+#include "cli/control_groups.h"
 
 namespace longshot {
 namespace {
@@ -16,11 +16,12 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
 
-/// Names of one version of control groups.
-struct Version {
-  fs::path root;
+/// What one version of control groups calls its files.
+struct Names {
   const char *limit, *usage, *droppable;
 };
+constexpr Names kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
+constexpr Names kVersion2{"memory.max", "memory.current", "inactive_file"};
 
 /// The number a file holds; nothing for "max" or when it cannot be read.
 std::optional<int64_t> Number(const fs::path& path) {
@@ -39,35 +40,20 @@ int64_t Statistic(const fs::path& path, std::string_view key) {
   return 0;
 }
 
-/// What is left in a group and in those above it.
-int64_t LeftIn(const Version& version, const fs::path& group) {
-  int64_t left = kUnlimited;
-  for (fs::path at = version.root / group.relative_path();; at = at.parent_path()) {
-    const auto limit = Number(at / version.limit), usage = Number(at / version.usage);
-    if (limit && usage) {
-      const int64_t kept = std::max<int64_t>(0, *usage - Statistic(at / "memory.stat", version.droppable));
-      left = std::min(left, std::max<int64_t>(0, *limit - kept));
-    }
-    if (at == version.root || !at.has_relative_path()) return left;
-  }
+/// What is left in one group.
+int64_t LeftIn(const ControlGroup& group) {
+  const Names& names = group.version == 1 ? kVersion1 : kVersion2;
+  const auto limit = Number(group.folder / names.limit), usage = Number(group.folder / names.usage);
+  if (!limit || !usage) return kUnlimited;
+  const int64_t kept = std::max<int64_t>(0, *usage - Statistic(group.folder / "memory.stat", names.droppable));
+  return std::max<int64_t>(0, *limit - kept);
 }
 
 }  // namespace
 
 int64_t GroupMemory(const std::string& proc_self, const std::string& mount) {
-  const Version v1{fs::path(mount) / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
-  const Version v2{fs::path(mount), "memory.max", "memory.current", "inactive_file"};
-  std::ifstream in(proc_self + "/cgroup");
   int64_t left = kUnlimited;
-  // Lines are "number:controllers:path"; version 2 has number 0 and no controllers.
-  for (std::string line; std::getline(in, line);) {
-    const size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
-    const fs::path group = line.substr(second + 1);
-    if (controllers == ",,") left = std::min(left, LeftIn(v2, group));
-    if (controllers.find(",memory,") != std::string::npos) left = std::min(left, LeftIn(v1, group));
-  }
+  for (const ControlGroup& group : ControlGroups("memory", proc_self, mount)) left = std::min(left, LeftIn(group));
   return left;
 }
 

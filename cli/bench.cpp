@@ -1,7 +1,9 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <random>
 
 #include "cli/bare_sequence.h"
@@ -97,7 +99,7 @@ class Bench {
       : vocab_(model->config().vocab_size), pass_rows_(options.pass_rows), random_(seed), sequence_(model, options) {}
 
   void Run(std::span<BenchEntry> entries, int64_t repetitions) {
-    for (size_t begin = 0; begin < entries.size();) {
+    for (size_t begin = 0; begin < entries.size() && !Interrupted();) {
       size_t end = begin;
       while (end < entries.size() && entries[end].n_depth == entries[begin].n_depth) ++end;
       RunDepth(entries.subspan(begin, end - begin), repetitions);
@@ -117,6 +119,7 @@ class Bench {
     for (int64_t r = 0; r < repetitions; ++r) {
       for (BenchEntry& entry : entries) {
         if (Interrupted()) return;
+        if (r == 0) entry.test_time = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
         entry.samples_ms.push_back(Sample(entry));
       }
     }
@@ -219,7 +222,7 @@ int RunBench(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
 
   std::vector<BenchEntry> entries = Plan(options);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const BenchEntry& longest = Longest(entries);
   const int64_t context = ContextOf(longest);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, context);
@@ -251,10 +254,10 @@ int RunBench(std::span<const std::string> arguments) {
   CatchInterrupt();
   Bench bench(model.get(), sequence, static_cast<uint64_t>(options.seed));
   bench.Run(entries, options.repetitions);
-  if (Interrupted()) return kInterruptedStatus;
+  KeepMeasured(entries);
   SetFloors(entries, *model, setting.roofs, kv_bytes);
-  WriteOutput(FormatBench(options.format, setting, entries));
-  return 0;
+  if (!entries.empty()) WriteOutput(FormatBench(options.format, setting, entries));
+  return Interrupted() ? kInterruptedStatus : 0;
 }
 
 }  // namespace longshot

@@ -31,7 +31,9 @@ ordered_json EntryJson(const BenchSetting& setting, const BenchEntry& entry) {
   const std::vector<double> rates = entry.SamplesPerSecond();
   std::vector<int64_t> samples_ns;
   for (const double ms : entry.samples_ms) samples_ns.push_back(std::llround(ms * 1e6));
-  return {{"build_version", kVersion},
+  return {{"build_commit", kCommit},
+          {"build_number", 0},
+          {"build_version", kVersion},
           {"cpu_info", setting.backend.device},
           {"backends", setting.backend.name},
           {"numeric_path", setting.backend.numeric_path},
@@ -49,6 +51,7 @@ ordered_json EntryJson(const BenchSetting& setting, const BenchEntry& entry) {
           {"n_gen", entry.n_gen},
           {"n_rows", entry.n_rows},
           {"n_depth", entry.n_depth},
+          {"test_time", entry.test_time},
           {"avg_ns", std::llround(entry.AverageMs() * 1e6)},
           {"stddev_ns", std::llround(Deviation(entry.samples_ms) * 1e6)},
           {"avg_ms", entry.AverageMs()},
@@ -78,9 +81,8 @@ std::string Markdown(const BenchSetting& setting, std::span<const BenchEntry> en
                        entry.RoofFraction());
   }
   return out +
-         "\nms: one repetition of the test. roof: the least time that the probed bandwidth and products "
-         "allow, "
-         "as a share of the measured time.\n";
+         "\nms: one repetition of the test. roof: the least time that the probed bandwidth and products allow, as a "
+         "share of the measured time.\n";
 }
 
 std::string DoubleQuotes(const std::string& text) {
@@ -121,6 +123,10 @@ std::string BenchEntry::Name() const {
                            : n_gen > 0  ? fmt::format("tg{}", n_gen)
                                         : fmt::format("rows{}", n_rows);
   return n_depth > 0 ? fmt::format("{} @ d{}", test, n_depth) : test;
+}
+
+void KeepMeasured(std::vector<BenchEntry>& entries) {
+  std::erase_if(entries, [](const BenchEntry& entry) { return entry.samples_ms.empty(); });
 }
 
 std::string FormatBench(const std::string& format, const BenchSetting& setting, std::span<const BenchEntry> entries) {

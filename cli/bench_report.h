@@ -18,6 +18,7 @@ struct BenchEntry {
   int64_t n_depth = 0;
   double floor_ms = 0;                  ///< shortest time of one repetition that the roofs allow
   std::vector<double> samples_ms = {};  ///< one per repetition
+  std::string test_time = {};           ///< when the first began: "2026-11-21T04:05:06Z"
 
   /// Tokens (or verified rows) of one repetition.
   int64_t tokens() const { return n_prompt + n_gen + n_rows; }
@@ -31,7 +32,7 @@ struct BenchEntry {
 /// What all lines share.
 struct BenchSetting {
   std::string model_path;
-  std::string model_type;  ///< "llama 135M q4_1"
+  std::string model_type;  ///< architecture and, of a layer's weights, the type: "llama q4_1"
   int64_t model_bytes = 0;
   int64_t model_parameters = 0;
   int64_t n_batch = 0, n_ubatch = 0;
@@ -39,6 +40,9 @@ struct BenchSetting {
   BackendInfo backend = {};
   Roofs roofs = {};
 };
+
+/// Leaves out the tests that an interrupt left without a sample.
+void KeepMeasured(std::vector<BenchEntry>& entries);
 
 /// `format`: "md", "json" or "csv", with llama-bench's names.
 std::string FormatBench(const std::string& format, const BenchSetting& setting, std::span<const BenchEntry> entries);

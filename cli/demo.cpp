@@ -11,6 +11,7 @@
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "core/error.h"
@@ -217,8 +218,9 @@ int RunDemo(std::span<const std::string> arguments) {
   line.Example("longshot demo --doc report.txt -n 256 -r 2");
   if (!ParseArguments(line, arguments)) return 0;
 
+  RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model, options.documents));
   const ResultFile result(options.json);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const auto prompts = BuildPrompts(tokenizer, options);
   size_t longest = 0;

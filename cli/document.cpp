@@ -21,30 +21,17 @@ struct TextFile {
   std::string content;
 };
 
-bool IsBlank(const std::string& content) { return content.find_first_not_of(" \t\r\n\f\v") == std::string::npos; }
-
-/// Whether the first 64 KB hold a NUL: large binaries are known without reading them whole.
+/// Whether the first 64 KB of a file hold a NUL: large binaries are known without reading them whole. Only a regular
+/// file is looked into: what is read of a pipe is gone.
 bool StartsBinary(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_regular_file(path, ignored)) return false;
   std::string head(64 << 10, '\x01');
   std::ifstream(path, std::ios::binary).read(head.data(), static_cast<std::streamsize>(head.size()));
   return head.find('\0') != std::string::npos;
 }
 
-/// The one document that `path` names, or standard input for "-".
-TextFile ReadNamed(const std::string& path) {
-  const bool piped = path == "-";
-  TextFile file{piped ? "standard input" : path, ""};
-  const bool binary = !piped && StartsBinary(path);
-  if (!binary) file.content = ReadFile(piped ? "/dev/stdin" : path);
-  if (binary || IsBinary(file.content)) {
-    Throw(ErrorCode::kFormat, "--doc {}: expected text, got a binary file; convert it to text first",
-          Printable(file.name));
-  }
-  if (IsBlank(file.content)) {
-    Throw(ErrorCode::kFormat, "--doc {}: expected text, got an empty document", Printable(file.name));
-  }
-  return file;
-}
+std::string NameOf(const std::string& path) { return path == "-" ? "standard input" : path; }
 
 /// False for a file of a folder that is not text.
 bool AddIfText(const std::string& path, std::vector<TextFile>& files) {
@@ -80,6 +67,22 @@ void AddFolder(const std::string& folder, std::vector<TextFile>& files) {
 
 }  // namespace
 
+bool IsBlank(std::string_view content) { return content.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos; }
+
+std::string ReadText(std::string_view flag, const std::string& path) {
+  const bool binary = path != "-" && StartsBinary(path);
+  std::string content;
+  if (!binary) content = ReadFile(path == "-" ? "/dev/stdin" : path);
+  if (binary || IsBinary(content)) {
+    Throw(ErrorCode::kFormat, "{} {}: expected text, got a binary file; convert it to text first", flag,
+          Printable(NameOf(path)));
+  }
+  if (IsBlank(content)) {
+    Throw(ErrorCode::kFormat, "{} {}: expected text, but it is empty", flag, Printable(NameOf(path)));
+  }
+  return content;
+}
+
 bool IsBinary(const std::string& content) {
   if (content.find('\0') != std::string::npos) return true;
   size_t invalid = 0;
@@ -98,7 +101,7 @@ std::string ReadDocuments(std::span<const std::string> paths) {
     if (path != "-" && fs::is_directory(path)) {
       AddFolder(path, files);
     } else {
-      files.push_back(ReadNamed(path));
+      files.push_back({NameOf(path), ReadText("--doc", path)});
     }
   }
   if (files.size() == 1) return std::move(files[0].content);

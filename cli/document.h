@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace longshot {
 
@@ -10,6 +11,13 @@ namespace longshot {
 /// file, each is preceded by a line with its name. Errors: kIo when something cannot be read; kFormat when a named file
 /// is binary, or when there is no text at all.
 std::string ReadDocuments(std::span<const std::string> paths);
+
+/// The text of the file that `flag` names as `path`, or of standard input for "-"; read once, so that pipes are whole.
+/// Errors: kIo when it cannot be read; kFormat when it is binary or blank.
+std::string ReadText(std::string_view flag, const std::string& path);
+
+/// Nothing but white space.
+bool IsBlank(std::string_view content);
 
 /// Whether bytes are not text: a NUL, or more than a tenth that is not UTF-8.
 bool IsBinary(const std::string& content);

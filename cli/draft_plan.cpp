@@ -24,7 +24,7 @@ DraftLimits ExplicitLimits(const DrafterConfig& config) {
   return limits;
 }
 
-void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int max_rows) {
+void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int64_t max_rows) {
   if (limits.max_nodes < max_rows) return;
   const bool shaped = !config.tree.shape.empty();
   Throw(ErrorCode::kCapacity, "{} asks for proposals of {} tokens: one pass verifies at most {}; {}",
@@ -68,6 +68,10 @@ void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config,
 }
 
 }  // namespace
+
+void RequireOnePass(const DrafterConfig& config, int64_t max_rows) {
+  if (config.type != "none") RequireOnePass(config, ExplicitLimits(config), max_rows);
+}
 
 nlohmann::json DraftPlan::ToJson() const {
   nlohmann::json timed = nlohmann::json::array();

@@ -30,11 +30,14 @@ struct PassTimer {
   int timed_rows = 1;                               ///< of them, those that fit the context
 };
 
+/// Refuses explicit limits that one pass of `max_rows` rows cannot take. Errors: kUsage for a malformed tree shape;
+/// kCapacity naming the flag.
+void RequireOnePass(const DrafterConfig& config, int64_t max_rows);
+
 /// Resolves `config` in place: limits and costs that were left open (0) come from passes timed here, the
 /// limits at least 1; an explicit number of tokens or tree shape is taken as it is. Whatever decides a
 /// proposal stands in `config` afterwards, so that resolving it again measures nothing and gives the same
-/// plan. With drafter `none` nothing is measured. Errors: kUsage for a malformed tree shape; kCapacity when
-/// an explicit limit exceeds what one pass can take.
+/// plan. With drafter `none` nothing is measured. Errors: those of `RequireOnePass`.
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer);
 
 }  // namespace longshot

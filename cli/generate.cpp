@@ -15,6 +15,7 @@
 #include "cli/loaded_target.h"
 #include "cli/option_conflicts.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/prompt.h"
 #include "cli/report.h"
 #include "cli/session.h"
@@ -98,15 +99,22 @@ int RunGenerate(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
 
   // Everything that can be wrong with the request is found before the weights are packed.
+  const std::vector<UsedFile> read =
+      FilesRead(options.runtime.file.model, options.prompt.documents, options.prompt.question_file);
+  const UsedFile kept{"--prompt-cache", cache_options.file};
+  RequireOwnFile(kept, read);
+  RequireOwnFile({"--json", results.json}, read);
+  RequireOwnFile({"--json", results.json}, {&kept, 1});
   const ResultFile result(results.json);
   RequireConsistent(options);
   RequireCachePath(cache_options.file);
   const DrafterChoice choice(options.drafter.type);
-  ParseTreeShape(options.drafter.tree.shape);
+  RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
+  ParseTreeShape(options.drafter.tree.shape);  // of drafter none too
   if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
   StopMatcher(options.answer.stops);
   const auto verifier = MakeVerifier(options.answer.verify);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());

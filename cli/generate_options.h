@@ -8,6 +8,7 @@
 #include "drafters/registry.h"
 #include "runtime/config/fields.h"
 #include "runtime/spec/sampler.h"
+#include "verifier/rules.h"
 
 namespace longshot {
 
@@ -49,7 +50,7 @@ struct AnswerOptions {
   int64_t seed = -1;
   bool ignore_eos = false;
   std::vector<std::string> stops;
-  std::string verify = "coupled";
+  std::string verify{VerifierNames().front()};
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -79,7 +80,7 @@ struct AnswerOptions {
     visit(Field{.name = "stop", .flags = "--stop", .help = "end before this text; may be repeated"}, self.stops);
     visit(Field{.name = "verify",
                 .flags = "--spec-verify",
-                .choices = {"coupled", "greedy", "rejection"},
+                .choices = {VerifierNames().begin(), VerifierNames().end()},
                 .help = "acceptance rule"},
           self.verify);
   }

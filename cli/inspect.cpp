@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/loaded_target.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/session.h"
 #include "core/checked.h"
 #include "core/error.h"
@@ -143,6 +144,7 @@ int RunInspect(std::span<const std::string> arguments) {
   line.Add({"Options", BindFields(options)});
   if (!ParseArguments(line, arguments)) return 0;
 
+  RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model));
   const ResultFile result(options.json);
   const auto file = OpenModelFile(options.runtime.file.model);
   json report = {{"path", file->path()}, {"format", file->format()}};

@@ -24,7 +24,7 @@ ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context)
 /// The memory that such a target takes, beside `draft_bytes` of a drafter.
 MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0);
 
-/// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` when it is 0.
+/// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` as `MakeBackend` does.
 /// `draft_bytes`: what the drafter may come to hold (`DrafterEntry::most_bytes`).
 /// Errors: kCapacity when memory is short; those of `MakeBackend` and `Model`.
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,

@@ -14,9 +14,8 @@ constexpr std::array kOtherDrafters = {"rag", "early-exit", "longspec", "draft-s
 
 void RequireSupported(const std::string& type) {
   if (std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
-  std::string names;
-  for (const DrafterEntry& entry : Drafters()) names += (names.empty() ? "" : ", ") + std::string(entry.name);
-  Throw(ErrorCode::kUsage, "--spec-type {}: it is not supported by this version; name one of {}", type, names);
+  Throw(ErrorCode::kUsage, "--spec-type {}: it is not supported by this version; name one of {}", type,
+        DrafterNames());
 }
 
 /// The first field of a drafter's own settings that was changed, as its flag; empty when none was.
@@ -52,8 +51,7 @@ void RequireConsistent(const GenerateOptions& options) {
   RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
   if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
     Throw(ErrorCode::kUsage,
-          "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or "
-          "use "
+          "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or use "
           "--spec-verify coupled",
           options.sampling.temperature);
   }

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "core/atomic_file.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 
@@ -16,11 +17,22 @@ namespace longshot {
 namespace {
 
 /// Room that is tried before the work begins; no report comes near it.
-constexpr off_t kReservedBytes = 1 << 20;
+constexpr int64_t kReservedBytes = 1 << 20;
 
+/// Standard output or error under whatever name (/dev/stdout, a link to it, the file it was sent to), or -1: it is
+/// written through, where the process already writes.
+int OpenStream(const struct stat& info) {
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    struct stat stream {};
+    if (::fstat(fd, &stream) == 0 && stream.st_dev == info.st_dev && stream.st_ino == info.st_ino) return fd;
+  }
+  return -1;
+}
+
+/// Devices, pipes and the process's own streams are written as they are; all else is replaced whole.
 bool IsSpecial(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  return ::stat(path.c_str(), &info) == 0 && (!S_ISREG(info.st_mode) || OpenStream(info) >= 0);
 }
 
 /// 0 or the error number.
@@ -36,22 +48,13 @@ int WriteAll(int fd, std::string_view text) {
 
 /// Devices and pipes cannot be replaced by a rename.
 int WriteSpecial(const std::string& path, std::string_view text) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && OpenStream(info) >= 0) return WriteAll(OpenStream(info), text);
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) return errno;
   const int error = WriteAll(fd, text);
   ::close(fd);
   return error;
-}
-
-/// Tries to make and fill a file beside the path.
-int TryRegular(const std::string& path) {
-  const std::string trial = path + ".part";
-  const int fd = ::open(trial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return errno;
-  const int error = ::posix_fallocate(fd, 0, kReservedBytes);
-  ::close(fd);
-  ::unlink(trial.c_str());
-  return error == EOPNOTSUPP || error == EINVAL ? 0 : error;
 }
 
 [[noreturn]] void Fail(const std::string& path, int error) {
@@ -68,12 +71,17 @@ void Note(std::string_view line) { fmt::print(stderr, "{}\n", line); }
 
 ResultFile::ResultFile(std::string path) : path_(std::move(path)) {
   if (path_.empty()) return;
+  if (path_ == "-") {
+    Throw(ErrorCode::kUsage, "--json -: standard output carries the text of the result; name a file for the JSON");
+  }
   struct stat info {};
   if (::stat(path_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) Fail(path_, EISDIR);
-  // A newline before the JSON means nothing to a reader and shows a full device now.
-  const bool is_device = ::stat(path_.c_str(), &info) == 0 && S_ISCHR(info.st_mode);
-  const int error = is_device ? WriteSpecial(path_, "\n") : IsSpecial(path_) ? 0 : TryRegular(path_);
-  if (error != 0) Fail(path_, error);
+  if (!IsSpecial(path_)) {
+    AtomicFile(path_, kReservedBytes);  // made, filled and dropped
+  } else if (S_ISCHR(info.st_mode) && OpenStream(info) < 0) {
+    // A newline before the JSON means nothing to a reader and shows a full device now.
+    if (const int error = WriteSpecial(path_, "\n")) Fail(path_, error);
+  }
 }
 
 void ResultFile::Write(const std::string& content) const {

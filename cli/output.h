@@ -15,11 +15,11 @@ void Note(std::string_view line);
 /// written or a full disk is found before minutes are spent.
 class ResultFile {
  public:
-  /// Empty: no file is wanted. Errors: kIo naming the path and the reason.
+  /// Empty: no file is wanted. Errors: kUsage for "-", kIo naming the path and the reason.
   explicit ResultFile(std::string path);
 
   bool wanted() const { return !path_.empty(); }
-  /// Replaces the file in one step; a device or pipe is written as it is. Errors: kIo.
+  /// Replaces the file in one step; a device, a pipe, standard output or error are written as they are. Errors: kIo.
   void Write(const std::string& content) const;
 
  private:

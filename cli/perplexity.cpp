@@ -5,13 +5,14 @@
 
 #include "cli/bare_sequence.h"
 #include "cli/command.h"
+#include "cli/document.h"
 #include "cli/memory_plan.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/session.h"
 #include "core/error.h"
-#include "core/mapped_file.h"
 
 namespace longshot {
 namespace {
@@ -91,7 +92,7 @@ void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t 
 
 std::vector<Token> ReadTokens(const PerplexityOptions& options, const Tokenizer& tokenizer) {
   if (options.path.empty()) Throw(ErrorCode::kUsage, "perplexity: expected a text with -f FILE");
-  const std::string text = ReadFile(options.path == "-" ? "/dev/stdin" : options.path);
+  const std::string text = ReadText("-f", options.path);
   std::vector<Token> tokens = tokenizer.Encode(text, {.add_bos = tokenizer.adds_bos()});
   const size_t least = options.all ? 2 : static_cast<size_t>(options.ctx_size);
   if (tokens.size() < least) {
@@ -129,8 +130,9 @@ int RunPerplexity(std::span<const std::string> arguments) {
   line.Example("longshot perplexity -f report.txt -c 2048 --all");
   if (!ParseArguments(line, arguments)) return 0;
 
+  RequireOwnFile({"--json", options.json}, FilesRead(options.runtime.file.model, {}, options.path));
   const ResultFile result(options.json);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = ReadTokens(options, tokenizer);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.ctx_size);

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
 #include "cli/output.h"
+#include "cli/own_file.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "cli/session.h"
@@ -87,8 +88,10 @@ int RunPrefill(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
 
   if (options.cache.file.empty()) Throw(ErrorCode::kUsage, "--prompt-cache FILE is needed: it says where the rows go");
+  RequireOwnFile({"--prompt-cache", options.cache.file},
+                 FilesRead(options.runtime.file.model, options.prompt.documents));
   RequireCachePath(options.cache.file);
-  const auto file = OpenModelFile(options.runtime.file.model);
+  const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = BuildDocumentPrompt(tokenizer, options.prompt);
   const auto count = static_cast<int64_t>(tokens.size());

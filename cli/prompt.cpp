@@ -1,10 +1,10 @@
 #include "cli/prompt.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cli/document.h"
 #include "core/error.h"
-#include "core/mapped_file.h"
 #include "runtime/text/chat_format.h"
 
 namespace longshot {
@@ -32,11 +32,13 @@ std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& option
   if (!options.question.empty() && !options.question_file.empty()) {
     Throw(ErrorCode::kUsage, "-p and -f are both the question: give one of them");
   }
-  std::string question = options.question;
-  if (!options.question_file.empty()) {
-    question = ReadFile(options.question_file == "-" ? "/dev/stdin" : options.question_file);
+  const auto& documents = options.documents;
+  if (options.question_file == "-" && std::find(documents.begin(), documents.end(), "-") != documents.end()) {
+    Throw(ErrorCode::kUsage, "--doc - and -f - would both read standard input: give one of them a file");
   }
-  if (question.empty() && options.documents.empty()) {
+  std::string question = options.question;
+  if (!options.question_file.empty()) question = ReadText("-f", options.question_file);
+  if (IsBlank(question) && documents.empty()) {
     Throw(ErrorCode::kUsage, "nothing to answer: give a question with -p or -f, and a long document with --doc");
   }
   ChatPrompt prompt = ReadFrame(options);

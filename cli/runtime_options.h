@@ -43,7 +43,7 @@ struct RuntimeOptions {
                 .flags = "-t,--threads",
                 .minimum = 0,
                 .maximum = 1024,
-                .help = "0: one per processor core"},
+                .help = "0: one per processor that this process may use; more are lowered to that"},
           self.threads);
     visit(Field{.name = "cpu_isa",
                 .flags = "--cpu-isa",

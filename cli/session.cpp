@@ -2,13 +2,40 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
 
+#include "cli/output.h"
+#include "cli/processors.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "runtime/model/weight_source.h"
 
 namespace longshot {
+
+namespace {
+
+/// What `read` gives; its errors name the file.
+template <class Read>
+auto NamingFile(const ModelFile& file, const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (std::string_view(error.what()).starts_with(file.path())) throw;
+    throw Error(error.code(), fmt::format("{}: {}", Printable(file.path(), 300), error.what()));
+  }
+}
+
+/// Threads that share a processor wait for each other spinning, so more than there are is many times slower; the result
+/// is the same with any number.
+void LimitThreads(RuntimeOptions& options) {
+  const Processors processors = UsableProcessors();
+  if (options.threads > processors.count) {
+    Note(fmt::format("-t {} is lowered to {}: {}, and threads that share one spin against each other", options.threads,
+                     processors.count, processors.reason));
+  }
+  if (options.threads == 0 || options.threads > processors.count) options.threads = processors.count;
+}
+
+}  // namespace
 
 std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path) {
   if (!std::filesystem::exists(path)) {
@@ -24,7 +51,7 @@ std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options, const ModelFile& f
     Throw(ErrorCode::kUnsupported, "-ngl {}: this build has no GPU backend; leave it at 0 to run on the processor",
           options.gpu_layers);
   }
-  if (options.threads == 0) options.threads = std::max(1u, std::thread::hardware_concurrency());
+  LimitThreads(options);
   CpuOptions cpu{.threads = static_cast<int>(options.threads)};
   if (options.cpu_isa == "avx2") cpu.isa = CpuIsa::kAvx2;
   if (options.cpu_isa == "avx512") cpu.isa = CpuIsa::kAvx512;
@@ -36,12 +63,26 @@ std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options, const ModelFile& f
   return MakeCpuBackend(cpu);
 }
 
+std::shared_ptr<const ModelFile> OpenDecoder(const std::string& path) {
+  auto file = OpenModelFile(path);
+  NamingFile(*file, [&] {
+    if (file->tensors().empty() && file->unreadable_tensors().empty()) {
+      Throw(ErrorCode::kFormat, "it holds no weights (a vocabulary only): expected a whole model; name one with -m");
+    }
+    file->RequireDecoder();
+  });
+  return file;
+}
+
+Tokenizer ReadTokenizer(const ModelFile& file) {
+  return NamingFile(file, [&] { return Tokenizer(file.vocabulary()); });
+}
+
 Tokenizer LoadTokenizer(const ModelFile& file) {
-  Tokenizer tokenizer(file.vocabulary());
+  Tokenizer tokenizer = ReadTokenizer(file);
   if (tokenizer.vocab_size() > file.config().vocab_size) {
     Throw(ErrorCode::kFormat,
-          "{}: the tokenizer has {} tokens, but the model only {} rows of embeddings: they do not "
-          "belong together",
+          "{}: the tokenizer has {} tokens, but the model only {} rows of embeddings: they do not belong together",
           Printable(file.path(), 300), tokenizer.vocab_size(), file.config().vocab_size);
   }
   return tokenizer;
@@ -78,22 +119,35 @@ ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& optio
   return extended;
 }
 
+namespace {
+
+/// A model that reads positions further beyond its training answers nonsense.
+constexpr int64_t kMostExtension = 4;
+
+/// Whether --rope-scaling can be advised for so many tokens.
+bool CanExtendTo(const ModelConfig& config, int64_t tokens) {
+  const bool extended = config.rope.scaling != RopeScaling::kNone && config.rope.original_context > 0;
+  return tokens <= kMostExtension * (extended ? config.rope.original_context : config.context);
+}
+
+}  // namespace
+
 int64_t UsableContext(const ModelConfig& config) {
   return config.sliding_window > 0 ? std::min(config.context, config.sliding_window) : config.context;
 }
 
 void RequireContext(const ModelConfig& config, int64_t tokens, const std::string& asked) {
   if (tokens > config.context) {
-    Throw(ErrorCode::kCapacity,
-          "{}: the model's context is {} tokens; ask for less, or extend it with --rope-scaling yarn", asked,
-          config.context);
+    Throw(ErrorCode::kCapacity, "{}: the model's context is {} tokens; ask for less{}", asked, config.context,
+          CanExtendTo(config, tokens) ? ", or extend it with --rope-scaling yarn"
+                                      : ": more than 4 times it is out of reach of --rope-scaling too");
   }
   if (tokens > UsableContext(config)) {
-    Throw(ErrorCode::kUnsupported,
-          "{}: the model attends to a sliding window of {} tokens, which this build reads as full attention; "
-          "ask for "
-          "no more than that",
-          asked, config.sliding_window);
+    Throw(
+        ErrorCode::kUnsupported,
+        "{}: the model attends to a sliding window of {} tokens, which this build reads as full attention; ask for no "
+        "more than that",
+        asked, config.sliding_window);
   }
 }
 
@@ -105,10 +159,11 @@ int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prom
   }
   const int64_t limit = ctx_size > 0 ? ctx_size : UsableContext(config);
   if (least > limit) {
-    const std::string cure =
-        ctx_size > 0 && least <= config.context
-            ? fmt::format("raise -c to at least {}", least)
-            : fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}", least);
+    std::string cure = "shorten or split the document: more than 4 times it is out of reach of --rope-scaling too";
+    if (CanExtendTo(config, least)) {
+      cure = fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}", least);
+    }
+    if (ctx_size > 0 && least <= config.context) cure = fmt::format("raise -c to at least {}", least);
     Throw(ErrorCode::kCapacity, "the request needs {} tokens ({} of prompt), but the context holds {}: {}", least,
           prompt_tokens, limit, cure);
   }

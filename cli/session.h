@@ -16,11 +16,18 @@ namespace longshot {
 /// Opens a model's file or folder. Errors: those of `ModelFile::Open`; kIo when it is missing, with the cure.
 std::shared_ptr<const ModelFile> OpenModelFile(const std::string& path);
 
-/// The backend that `options` asks for to run `file`; sets `options.threads` when it is 0.
+/// The same, refused at once when it is no whole decoder. Errors: as above; those of `ModelFile::RequireDecoder`.
+std::shared_ptr<const ModelFile> OpenDecoder(const std::string& path);
+
+/// The backend that `options` asks for to run `file`; sets `options.threads` when it is 0, and lowers it, told in one
+/// line, when it is more than this process has processors.
 /// Errors: kUnsupported for GPU layers or an instruction set that this machine lacks.
 std::unique_ptr<Backend> MakeBackend(RuntimeOptions& options, const ModelFile& file);
 
-/// The file's tokenizer. Errors: those of `Tokenizer`; kFormat when it has more tokens than the model has
+/// The file's tokenizer. Errors: those of `Tokenizer`, naming the file.
+Tokenizer ReadTokenizer(const ModelFile& file);
+
+/// The same, for a model that will run. Errors: as above; kFormat when it has more tokens than the model has
 /// rows of embeddings (fewer are padding).
 Tokenizer LoadTokenizer(const ModelFile& file);
 

@@ -49,7 +49,7 @@ int RunTokenize(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
 
   const std::string text = Text(options);
-  const Tokenizer tokenizer(OpenModelFile(options.file.model)->vocabulary());
+  const Tokenizer tokenizer = ReadTokenizer(*OpenModelFile(options.file.model));
   const std::vector<Token> tokens = tokenizer.Encode(text, {.parse_special = options.special, .add_bos = options.bos});
   if (options.ids) {
     WriteOutput(fmt::format("{}\n", fmt::join(tokens, " ")));

@@ -1,21 +1,46 @@
 #include "core/atomic_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "core/error.h"
 
 namespace longshot {
 
-AtomicFile::AtomicFile(std::string path, int64_t expected_bytes) : path_(std::move(path)), temporary_(path_ + ".part") {
-  OpenLocked();
-  if (::ftruncate(fd_, 0) != 0 && errno != EINVAL) Fail(errno);  // EINVAL: a device
+namespace {
+
+/// As many links as Linux follows in one path.
+constexpr int kMostLinks = 40;
+
+/// Where `path` leads when the symbolic links that it names are followed; the end need not exist.
+std::string FollowLinks(const std::string& path) {
+  std::filesystem::path at = path;
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code error;
+    const std::filesystem::path next = std::filesystem::read_symlink(at, error);
+    if (error) return at.string();
+    at = at.parent_path() / next;
+  }
+  return at.string();
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path, int64_t expected_bytes) : path_(std::move(path)), target_(FollowLinks(path_)) {
+  struct stat info {};
+  if (::stat(target_.c_str(), &info) == 0) {
+    if (S_ISDIR(info.st_mode)) Fail(EISDIR);
+    if (!S_ISREG(info.st_mode)) Throw(ErrorCode::kIo, "cannot write {}: not a regular file", path_);
+  } else if (errno == ELOOP) {
+    Fail(ELOOP);
+  }
+  OpenTemporary();
   if (expected_bytes == 0) return;
   const int error = ::posix_fallocate(fd_, 0, expected_bytes);
   // A file system that cannot reserve tells when it is written.
@@ -28,23 +53,12 @@ AtomicFile::~AtomicFile() {
   ::close(fd_);
 }
 
-/// Takes the lock of the temporary file. Who waited for another writer may hold the lock of a file that was renamed
-/// meanwhile: then it starts over.
-void AtomicFile::OpenLocked() {
-  for (;;) {
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (fd_ < 0) Fail(errno);
-    int error = 0;
-    while ((error = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) {
-    }
-    struct stat locked {
-    }, named{};
-    if (error != 0 && errno != ENOLCK && errno != EOPNOTSUPP) Fail(errno);
-    if (::fstat(fd_, &locked) == 0 && ::stat(temporary_.c_str(), &named) == 0 && locked.st_ino == named.st_ino &&
-        locked.st_dev == named.st_dev) {
-      return;
-    }
-    ::close(std::exchange(fd_, -1));
+/// Makes a file under a name that did not exist: what has a name is somebody's.
+void AtomicFile::OpenTemporary() {
+  for (int n = 0; fd_ < 0; ++n) {
+    temporary_ = fmt::format("{}.{}-{}.part", target_, ::getpid(), n);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd_ < 0 && errno != EEXIST) Fail(errno);
   }
 }
 
@@ -62,7 +76,7 @@ void AtomicFile::Commit() {
   const off_t end = ::lseek(fd_, 0, SEEK_CUR);
   if (end < 0 || ::ftruncate(fd_, end) != 0) Fail(errno);
   if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) Fail(errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) Fail(errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) Fail(errno);
   ::close(std::exchange(fd_, -1));
 }
 

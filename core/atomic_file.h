@@ -7,13 +7,14 @@
 
 namespace longshot {
 
-/// A file written piece by piece under a temporary name beside its path ("PATH.part"), and renamed when it is whole:
-/// whoever opens the path finds the old file or the new one, whatever ends this process. What a killed writer left is
-/// overwritten by the next; two writers at once take turns.
+/// A file written piece by piece under a temporary name beside it (PATH.PROCESS-N.part, a name that nobody has), and
+/// renamed when it is whole: whoever opens the path finds the old file or the new one, whatever ends this process. A
+/// symbolic link stays, its target is what is written. Of two writers at once the last counts. A killed writer leaves
+/// its .part.
 class AtomicFile {
  public:
   /// `expected_bytes` are reserved, so that a full disk shows before they are computed; 0: unknown.
-  /// Errors: kIo naming the path and the system's reason.
+  /// Errors: kIo naming the path and the system's reason; a device, pipe or folder is never replaced.
   explicit AtomicFile(std::string path, int64_t expected_bytes = 0);
   /// Leaves nothing behind unless committed.
   ~AtomicFile();
@@ -27,9 +28,11 @@ class AtomicFile {
 
  private:
   [[noreturn]] void Fail(int error);
-  void OpenLocked();
+  void OpenTemporary();
 
-  std::string path_, temporary_;
+  std::string path_;            ///< as given
+  std::string target_;          ///< what it leads to
+  std::string temporary_ = {};  ///< beside the target
   int fd_ = -1;
 };
 

@@ -26,7 +26,8 @@ struct FileDescriptor {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
-  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // Opening a pipe would wait for its writer, only to refuse it.
+  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   struct stat info {};
   if (file.fd < 0 || ::fstat(file.fd, &info) != 0) {
     Throw(ErrorCode::kIo, "cannot open {}: {}", path, std::strerror(errno));

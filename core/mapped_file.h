@@ -27,8 +27,8 @@ class MappedFile {
 
 /// The whole content of a file. Errors: kIo.
 std::string ReadFile(const std::string& path);
-/// Writes to a temporary name beside `path`, syncs, renames: readers see the old file or the new one.
-/// Errors: kIo (with the system's reason, a full disk included); nothing is left behind.
+/// Writes to a temporary name beside `path`, syncs, renames: readers see the old file or the new one. A symbolic link
+/// stays, its target is replaced. Errors: kIo for what is no regular file, and (with the system's reason, a full disk included); nothing is left behind.
 void WriteFileAtomically(const std::string& path, const std::string& content);
 
 }  // namespace longshot

@@ -53,16 +53,28 @@ constexpr std::array kDrafters = {
 
 std::span<const DrafterEntry> Drafters() { return kDrafters; }
 
+std::string DrafterNames() {
+  std::string names;
+  for (const DrafterEntry& entry : kDrafters) names += (names.empty() ? "" : ", ") + std::string(entry.name);
+  return names;
+}
+
+std::string_view DrafterTypeHelp() {
+  static const std::string help =
+      fmt::format("drafter: {}; none is plain decoding, auto whichever is fastest in the round, a list such as "
+                  "copy,window: of these",
+                  DrafterNames());
+  return help;
+}
+
 const DrafterEntry& FindDrafter(std::string_view name) {
   std::vector<std::string> names;
-  std::string list;
   for (const DrafterEntry& entry : kDrafters) {
     if (entry.name == name) return entry;
     names.emplace_back(entry.name);
-    list += (list.empty() ? "" : ", ") + names.back();
   }
   Throw(ErrorCode::kUsage, "--spec-type: there is no drafter \"{}\"; did you mean {}? Known: {}", name,
-        Nearest(name, names), list);
+        Nearest(name, names), DrafterNames());
 }
 
 DrafterChoice::DrafterChoice(std::string_view type) {

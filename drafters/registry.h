@@ -13,6 +13,11 @@
 
 namespace longshot {
 
+/// The names of all drafters, separated by commas.
+std::string DrafterNames();
+/// What --spec-type takes.
+std::string_view DrafterTypeHelp();
+
 /// Which drafter, and the settings of all of them.
 struct DrafterConfig {
   std::string type = "copy";
@@ -23,11 +28,7 @@ struct DrafterConfig {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "method",
-                .flags = "--spec-type",
-                .help = "drafter: none (plain decoding), copy, token-recycling, window; auto: whichever is fastest in "
-                        "the round; a list such as copy,window: of these"},
-          self.type);
+    visit(Field{.name = "method", .flags = "--spec-type", .help = DrafterTypeHelp()}, self.type);
     ProposalConfig::VisitFields(self.proposal, visit);
     TreeConfig::VisitFields(self.tree, visit);
     CopyConfig::VisitFields(self.copy, visit);

@@ -1,5 +1,7 @@
 #include "verifier/rules.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 #include "core/error.h"
@@ -41,8 +43,8 @@ std::unique_ptr<Verifier> MakeVerifier(std::string_view name) {
   for (const Entry& rule : kRules) {
     if (rule.name == name) return rule.make();
   }
-  Throw(ErrorCode::kConfig, "verification rule: expected coupled, greedy or rejection, got '{}'; set --spec-verify",
-        Printable(name));
+  Throw(ErrorCode::kConfig, "verification rule: expected one of {}, got '{}'; set --spec-verify",
+        fmt::join(kNames, ", "), Printable(name));
 }
 
 }  // namespace longshot

@@ -38,6 +38,13 @@ bool InRange(const Field& field, double value) {
   return std::isfinite(value) && value >= field.minimum && value <= field.maximum;
 }
 
+/// Between whole numbers: a double cannot tell 2^53 from 2^53 + 1.
+bool InRange(const Field& field, int64_t value) {
+  constexpr double kLimit = 0x1p63;
+  const bool high_enough = field.minimum < -kLimit || value >= static_cast<int64_t>(std::ceil(field.minimum));
+  return high_enough && (field.maximum >= kLimit || value <= static_cast<int64_t>(std::floor(field.maximum)));
+}
+
 bool IsChoice(const Field& field, const std::string& value) {
   return field.choices.empty() || std::find(field.choices.begin(), field.choices.end(), value) != field.choices.end();
 }
@@ -57,7 +64,7 @@ class FieldChecker {
 
   void Check(bool) const {}
   void Check(int64_t value) const {
-    if (!InRange(field_, static_cast<double>(value))) Fail("a whole number", std::to_string(value));
+    if (!InRange(field_, value)) Fail("a whole number", std::to_string(value));
   }
   void Check(double value) const {
     if (!InRange(field_, value)) Fail("a number", fmt::format("{}", value));

@@ -114,8 +114,13 @@ std::vector<std::string> CommandLine::Normalize(std::span<const std::string> arg
       Throw(ErrorCode::kUsage, "{} is not supported by this version (longshot {} --help lists what is)", name,
             command_);
     }
+    const size_t equals = name.find('=');
+    if (equals != std::string::npos && std::find(known.begin(), known.end(), name.substr(0, equals)) != known.end()) {
+      Throw(ErrorCode::kUsage, "unknown flag {}; the value of a short flag is the next word: {} {}", Printable(name),
+            name.substr(0, equals), Printable(name.substr(equals + 1)));
+    }
     Throw(ErrorCode::kUsage, "unknown flag {}; the nearest known one is {} (longshot {} --help lists all)",
-          Printable(name), Nearest(name, known), command_);
+          Printable(name), Nearest(name.substr(0, equals), known), command_);
   };
 
   std::vector<std::string> out;
@@ -161,7 +166,8 @@ void AddOption(CLI::App& app, const std::string& section, const BoundField& boun
     for (const std::string& value : values) SetField(bound, value, name);
   };
   CLI::Option* option = app.add_option_function<std::vector<std::string>>(names, set, help);
-  option->group(section)->expected(1)->type_name(TypeText(bound));
+  // CLI11 would go on taking words after a list's first: a repeated flag gathers, a flag takes one word.
+  option->group(section)->expected(1)->allow_extra_args(false)->type_name(TypeText(bound));
   const bool list = std::holds_alternative<std::vector<std::string>*>(bound.value);
   option->multi_option_policy(list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
   option->default_str(DefaultText(bound));

@@ -84,6 +84,7 @@ bool Generation::Prefill() {
   const bool complete = prefill.tokens.empty() || parts_.target->Prefill(prefill);
   result_.metrics.time_ms.prefill += watch_.LapMs();
   if (!complete) {
+    result_.metrics.prompt_tokens = parts_.target->committed(sequence_.id());  // what the time was spent on
     Stop(StopReason::kInterrupted);
     return false;
   }

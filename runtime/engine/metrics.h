@@ -21,7 +21,7 @@ struct PhaseTimes {
 
 /// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).
 struct GenerationMetrics {
-  int64_t prompt_tokens = 0;
+  int64_t prompt_tokens = 0;   ///< after an interrupt while the prompt was read: those that were
   int64_t cached_tokens = 0;   ///< of them, with rows from an earlier run
   int64_t emitted_tokens = 0;  ///< every token a target pass added, end tokens included
   int64_t target_passes = 0;

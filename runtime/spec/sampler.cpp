@@ -96,7 +96,8 @@ void Normalize(std::vector<Candidate>& candidates, double temperature, Distribut
 }  // namespace
 
 Sampler::Sampler(const SamplingConfig& config, int64_t longest_history) : config_(config) {
-  if (config.HasPenalties()) recent_.reserve(config.repeat_last_n < 0 ? longest_history : config.repeat_last_n);
+  if (!config.HasPenalties()) return;
+  recent_.reserve(config.repeat_last_n < 0 ? longest_history : std::min(config.repeat_last_n, longest_history));
 }
 
 void Sampler::Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,

@@ -79,16 +79,16 @@ struct Distribution {
 /// scratch memory is kept inside, so one object is not to be used by two threads at once.
 class Sampler {
  public:
-  /// Penalties that look back without limit make room once for `longest_history` tokens.
+  /// Penalties make room once for as many tokens as they look back, at most `longest_history`.
   explicit Sampler(const SamplingConfig& config, int64_t longest_history = 0);
 
   const SamplingConfig& config() const { return config_; }
   bool greedy() const { return config_.temperature <= 0; }
 
-  /// logits: [V]. The history that penalties see is `committed` followed by `path`. Temperature 0 gives a
-  /// point mass on the argmax (ties to the lowest id). Other laws get room for V tokens once. A token of logit -inf is never in the support. A row
-  /// of -inf only, or with a NaN or +inf, is a CHECK failure. Cost: a few scans of V; a sort
-  /// of V only with top-k off and a row so flat that its best 256 do not reach top-p.
+  /// logits: [V]. The history that penalties see is `committed` followed by `path`. Temperature 0 gives a point mass on
+  /// the argmax (ties to the lowest id). Other laws get room for V tokens once. A token of logit -inf is never in the
+  /// support; a row of -inf only is a CHECK failure. Errors: kFormat for a NaN or +inf: the model's file is damaged.
+  /// Cost: a few scans of V; a sort of V only with top-k off and a row so flat that its best 256 do not reach top-p.
   void Process(std::span<const float> logits, std::span<const Token> committed, std::span<const Token> path,
                Distribution& out) const;
 

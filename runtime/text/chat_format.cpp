@@ -186,9 +186,8 @@ ChatFormat RecognizeChatFormat(std::string_view chat_template) {
     if (Matches(rule, chat_template)) return rule.format;
   }
   Throw(ErrorCode::kUnsupported,
-        "the model's chat template is none of the formats this build writes ({}); it begins \"{}\"; choose "
-        "the one that "
-        "fits with --chat-template NAME",
+        "the model's chat template is none of the formats this build writes ({}); it begins \"{}\"; choose the "
+        "one that fits with --chat-template NAME",
         SupportedNames(), Printable(chat_template, 80));
 }
 
@@ -212,8 +211,7 @@ std::vector<Token> EncodeSegments(const Tokenizer& tokenizer, const FormatInfo& 
     for (std::string_view token : info.turn->control_tokens) {
       if (token.empty() || tokenizer.IsControl(tokenizer.TokenOf(token))) continue;
       Throw(ErrorCode::kUnsupported,
-            "chat format {} needs the control token {}, which the model's vocabulary lacks; choose another "
-            "with "
+            "chat format {} needs the control token {}, which the model's vocabulary lacks; choose another with "
             "--chat-template, raw for none",
             info.name, token);
     }

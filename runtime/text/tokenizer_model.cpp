@@ -101,9 +101,8 @@ void ReadNormalizer(std::string_view message, Vocabulary& vocabulary) {
         continue;
       }
       Throw(ErrorCode::kUnsupported,
-            "{}: it rewrites characters before tokenizing (precompiled_charsmap of {} bytes), which cannot "
-            "be undone and "
-            "is not supported; only the \"identity\" normalizer is",
+            "{}: it rewrites characters before tokenizing (precompiled_charsmap of {} bytes), which cannot be "
+            "undone and is not supported; only the \"identity\" normalizer is",
             kFile, field.bytes.size());
     }
     if (field.id == 3) vocabulary.add_space_prefix = field.number != 0;

@@ -1,12 +1,15 @@
 #include "cli/document.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <vector>
 
 #include "core/error.h"
+#include "tests/runtime/model/model_bytes.h"
 #include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
@@ -47,11 +50,28 @@ TEST_F(Documents, FolderIsSortedAndLeavesOutHiddenEmptyAndBinary) {
   EXPECT_EQ(ReadDocuments(std::vector{d}), "File: " + d + "/a/z.txt\nfirst\n\nFile: " + d + "/b.txt\nsecond\n\n");
 }
 
+/// Far more than a pipe holds and than is looked at for NULs.
+TEST_F(Documents, APipeIsReadWholeAndChecked) {
+  const std::string pipe = (root_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const auto read_back = [&](const std::string& content) {
+    std::thread writer([&] { std::ofstream(pipe, std::ios::binary) << content; });
+    std::string got;
+    const std::string message = ErrorText([&] { got = ReadDocuments(std::vector{pipe}); });
+    writer.join();
+    return message == "no error" ? got : message;
+  };
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += "line " + std::to_string(i) + "\n";
+  EXPECT_TRUE(read_back(text) == text) << "the text differs";
+  EXPECT_EQ(read_back(text + '\0'), "--doc " + pipe + ": expected text, got a binary file; convert it to text first");
+}
+
 TEST_F(Documents, ErrorsSayWhatIsWrong) {
   const std::string empty = Write("empty", "\n\n"), binary = Write("binary", std::string("\x7f"
                                                                                          "ELF\0",
                                                                                          5));
-  EXPECT_EQ(Message({empty}), "--doc " + empty + ": expected text, got an empty document");
+  EXPECT_EQ(Message({empty}), "--doc " + empty + ": expected text, but it is empty");
   EXPECT_EQ(Message({binary}), "--doc " + binary + ": expected text, got a binary file; convert it to text first");
   const std::string missing = (root_ / "missing").string();
   EXPECT_EQ(Message({missing}), "cannot open " + missing + ": No such file or directory");

@@ -15,6 +15,7 @@
 #include "core/mapped_file.h"
 #include "runtime/config/fields.h"
 #include "runtime/engine/model_target.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
@@ -50,6 +51,23 @@ TEST(Context, OverflowNamesTheCure) {
             "1001");
   EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 9000, 10, 20); }),
             "-c 9000: the model's context is 8192 tokens; ask for less, or extend it with --rope-scaling yarn");
+}
+
+TEST(Context, NoExtensionBeyondFourTimesIsAdvised) {
+  EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 0, 32768, 32769); }),
+            "the request needs 32769 tokens (32768 of prompt), but the context holds 8192: shorten or split the "
+            "document: more than 4 times it is out of reach of --rope-scaling too");
+  EXPECT_NE(MessageOf([] { ResolveContext(Config(), 0, 32767, 32768); }).find("--rope-scaling yarn -c 32768"),
+            std::string::npos);
+  EXPECT_EQ(MessageOf([] { RequireContext(Config(), 32769, "-d 32768"); }),
+            "-d 32768: the model's context is 8192 tokens; ask for less: more than 4 times it is out of reach of "
+            "--rope-scaling too");
+  ModelConfig extended = Config();
+  extended.rope.scaling = RopeScaling::kYarn;
+  extended.rope.original_context = 8192;
+  extended.context = 16384;
+  EXPECT_EQ(MessageOf([&] { RequireContext(extended, 32769, "-c 32769"); }).find("rope-scaling yarn"),
+            std::string::npos);
 }
 
 TEST(Context, RopeScalingExtendsIt) {
@@ -217,14 +235,12 @@ TEST(MemoryTable, RefusesWhatDoesNotFit) {
 }
 
 TEST(ResultFile, LeavesNothingUntilItIsWritten) {
-  const std::string path = testing::TempDir() + "/result_file_test.json";
-  std::filesystem::remove(path);
+  const TemporaryFolder folder;
+  const std::string path = folder / "report.json";
   const ResultFile file(path);
-  EXPECT_FALSE(std::filesystem::exists(path));
-  EXPECT_FALSE(std::filesystem::exists(path + ".part"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
   file.Write("{}\n");
   EXPECT_EQ(ReadFile(path), "{}\n");
-  std::filesystem::remove(path);
   EXPECT_FALSE(ResultFile("").wanted());
 }
 

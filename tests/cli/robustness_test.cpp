@@ -2,8 +2,11 @@
 // What a user can get wrong: each gives one clear line, the right exit status, and leaves nothing behind.
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
+#include "core/mapped_file.h"
 #include "tests/cli/run_longshot.h"
 #include "tests/runtime/model/gguf_writer.h"
 #include "tests/runtime/model/temporary_folder.h"
@@ -83,6 +86,81 @@ TEST_F(Robustness, UnwritableResults) {
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
+TEST_F(Robustness, ResultsNeverTakeWhatTheRunReads) {
+  const std::string model = Write("a.gguf", "weights"), text = Write("text", "words"), link = Path("link");
+  fs::create_symlink(model, link);
+  ExpectFailure(RunLongshot({"inspect", model, "--json", link}), 2,
+                "--json " + link + ": this is the file of -m, which would be lost; name another");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "--doc", text, "--json", text}), 2, "this is the file of --doc");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-f", text, "--json", text}), 2, "this is the file of -f");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "--prompt-cache", link}), 2, "this is the file of -m");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "--prompt-cache", Path("x"), "--json", Path("./x")}), 2,
+                "this is the file of --prompt-cache");
+  ExpectFailure(RunLongshot({"prefill", "-m", model, "--doc", text, "--prompt-cache", text}), 2, "of --doc");
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", text, "--json", text}), 2, "this is the file of -f");
+  ExpectFailure(RunLongshot({"demo", "-m", model, "--doc", text, "--json", text}), 2, "this is the file of --doc");
+  EXPECT_EQ(ReadFile(model), "weights");
+  EXPECT_EQ(ReadFile(text), "words");
+}
+
+TEST_F(Robustness, TheResultIsWrittenThroughStandardOutput) {
+  const std::string model = Write("tiny.gguf", TinyGguf("llama").Build()), out = Write("out", "");
+  ExpectFailure(RunLongshot({"inspect", model, "--json", "-"}), 2, "--json -: standard output carries the text");
+  const Outcome piped = RunLongshot({"inspect", model, "--json", "/dev/stdout"});
+  EXPECT_EQ(piped.status, 0) << piped.err;
+  EXPECT_NE(piped.out.find("\"path\":"), std::string::npos);
+  EXPECT_NE(piped.out.find("architecture: llama"), std::string::npos);
+  const Outcome redirected = RunLongshot({"inspect", model, "--json", "/dev/stdout"}, out);
+  EXPECT_EQ(redirected.status, 0) << redirected.err;
+  EXPECT_EQ(ReadFile(out), piped.out) << "the JSON and then the text, in the file that standard output goes to";
+  EXPECT_TRUE(fs::is_symlink("/dev/stdout"));
+}
+
+TEST_F(Robustness, WhatIsNoWholeModelIsRefusedAtOnce) {
+  ASSERT_EQ(::mkfifo(Path("pipe").c_str(), 0600), 0);
+  ExpectFailure(RunLongshot({"inspect", Path("pipe")}), 1, "cannot open " + Path("pipe") + ": not a regular file");
+  GgufWriter writer = TinyGguf("llama");
+  writer.tensors.clear();
+  AddBpe(writer);
+  const std::string model = Write("vocab.gguf", writer.Build()), text = Write("text", "abcabcabc");
+  const std::string message = model + ": it holds no weights (a vocabulary only): expected a whole model";
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-p", "ab"}), 1, message);
+  ExpectFailure(RunLongshot({"prefill", "-m", model, "--doc", text, "--prompt-cache", Path("x")}), 1, message);
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", text}), 1, message);
+  ExpectFailure(RunLongshot({"demo", "-m", model, "--doc", text}), 1, message);
+  ExpectFailure(RunLongshot({"bench", "-m", model}), 1, message);
+  EXPECT_EQ(RunLongshot({"tokenize", "-m", model, "-p", "ab", "--ids"}).status, 0) << "a vocabulary is enough";
+}
+
+TEST_F(Robustness, TokenizerErrorsNameTheFile) {
+  const std::string model = Write("none.gguf", TinyGguf("llama").Build());
+  ExpectFailure(RunLongshot({"tokenize", "-m", model, "-p", "ab"}), 1, model + ": metadata tokenizer.ggml.model");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-p", "ab"}), 1, model + ": metadata tokenizer.ggml.model");
+}
+
+TEST_F(Robustness, TextsThatAreNone) {
+  GgufWriter writer = TinyGguf("llama");
+  AddBpe(writer);
+  const std::string model = Write("tiny.gguf", writer.Build()), empty = Write("empty", "\n");
+  const std::string binary = Write("binary", std::string("a\0b", 3));
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", empty}), 1, "-f " + empty + ": expected text, but it is");
+  ExpectFailure(RunLongshot({"perplexity", "-m", model, "-f", binary}), 1,
+                "-f " + binary + ": expected text, got a bin");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-f", binary}), 1,
+                "-f " + binary + ": expected text, got a binary");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "-p", " \n"}), 2, "nothing to answer");
+  ExpectFailure(RunLongshot({"generate", "-m", model, "--doc", "-", "-f", "-"}), 2,
+                "--doc - and -f - would both read standard input");
+}
+
+TEST_F(Robustness, LimitsBeyondOnePassAreRefusedBeforeAnythingIsLoaded) {
+  for (const char* flag : {"--spec-draft-n-max", "--spec-tree-shape"}) {
+    ExpectFailure(
+        RunLongshot({"generate", "-m", Path("none"), "-p", "x", "--spec-type", "token-recycling", flag, "128"}), 1,
+        "asks for proposals of 128 tokens: one pass verifies at most 127");
+  }
+}
+
 /// A model whose tokenizer has more tokens than it has rows of embeddings.
 TEST_F(Robustness, VocabularyBeyondTheEmbeddings) {
   GgufWriter writer = TinyGguf("llama", 0, {.vocabulary = 4});
@@ -128,7 +206,7 @@ TEST_F(WithModel, TruncatedModel) {
 }
 
 TEST_F(WithModel, Documents) {
-  ExpectFailure(Generate({"-p", "x", "--doc", Write("empty", " \n")}), 1, "empty document");
+  ExpectFailure(Generate({"-p", "x", "--doc", Write("empty", " \n")}), 1, "expected text, but it is empty");
   ExpectFailure(Generate({"-p", "x", "--doc", Write("binary", std::string("a\0b", 3))}), 1, "binary file");
   ExpectFailure(Generate({"-p", "x", "--doc", Path("none")}), 1, "No such file or directory");
   ExpectFailure(Generate({}), 2, "nothing to answer");
@@ -173,7 +251,7 @@ TEST_F(WithModel, TokenizesAndInspects) {
   EXPECT_EQ(inspect.status, 0) << inspect.err;
   EXPECT_NE(inspect.out.find("architecture: llama"), std::string::npos);
   EXPECT_TRUE(fs::exists(Path("i.json")));
-  EXPECT_FALSE(fs::exists(Path("i.json.part")));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "a temporary file stays";
 }
 
 }  // namespace

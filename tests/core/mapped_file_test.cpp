@@ -3,9 +3,12 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "core/error.h"
@@ -108,16 +111,46 @@ TEST_F(Files, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(Count(), 1u) << "the temporary file stays";
 }
 
-TEST(Device, AFullDeviceGivesTheSystemsReason) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP() << "no /dev/full here";
-  const TemporaryFolder folder;
-  const fs::path link = folder / "link";
-  // The temporary name leads to the device: the write itself fails with "no space".
-  fs::create_symlink("/dev/full", link.string() + ".part");
-  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(link.string(), "content"); }),
-            "cannot write " + link.string() + ": No space left on device");
-  EXPECT_FALSE(fs::exists(fs::symlink_status(link.string() + ".part"))) << "the temporary file stays";
-  EXPECT_FALSE(fs::exists(fs::symlink_status(link)));
+TEST_F(Files, ALinkStaysAndItsTargetIsWritten) {
+  fs::create_directory(Path("store"));
+  WriteFileAtomically(Path("store/real"), "old");
+  fs::create_symlink("store/real", Path("link"));
+  fs::create_symlink("link", Path("second"));
+  WriteFileAtomically(Path("second"), "new");
+  EXPECT_EQ(ReadFile(Path("store/real")), "new");
+  EXPECT_TRUE(fs::is_symlink(Path("link")) && fs::is_symlink(Path("second")));
+  fs::create_symlink("store/later", Path("dangling"));
+  WriteFileAtomically(Path("dangling"), "made");
+  EXPECT_EQ(ReadFile(Path("store/later")), "made");
+  EXPECT_TRUE(fs::is_symlink(Path("dangling")));
+}
+
+TEST_F(Files, LinksInACircleAreAnError) {
+  fs::create_symlink("b", Path("a"));
+  fs::create_symlink("a", Path("b"));
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(Path("a"), "x"); }),
+            "cannot write " + Path("a") + ": Too many levels of symbolic links");
+  EXPECT_TRUE(fs::is_symlink(Path("a")) && fs::is_symlink(Path("b")));
+}
+
+TEST_F(Files, ABystanderWithATemporarysNameIsLeftAlone) {
+  const std::vector<std::string> bystanders{Path("report.part"),
+                                            fmt::format("{}.{}-0.part", Path("report"), ::getpid())};
+  for (const std::string& path : bystanders) std::ofstream(path) << "mine";
+  WriteFileAtomically(Path("report"), "new");
+  EXPECT_EQ(ReadFile(Path("report")), "new");
+  for (const std::string& path : bystanders) EXPECT_EQ(ReadFile(path), "mine") << path;
+  EXPECT_EQ(Count(), 3u) << "the temporary file stays";
+}
+
+TEST_F(Files, WhatIsNoRegularFileIsNeverReplacedNorWaitedFor) {
+  ASSERT_EQ(::mkfifo(Path("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically(Path("pipe"), "x"); }),
+            "cannot write " + Path("pipe") + ": not a regular file");
+  EXPECT_EQ(MessageOf([&] { WriteFileAtomically("/dev/null", "x"); }), "cannot write /dev/null: not a regular file");
+  EXPECT_TRUE(fs::is_fifo(Path("pipe")));
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  EXPECT_EQ(MessageOf([&] { MappedFile file(Path("pipe")); }), "cannot open " + Path("pipe") + ": not a regular file");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -102,6 +103,20 @@ TEST(Fields, CheckFindsValuesSetInCode) {
   Sample sample;
   sample.heat = std::nan("");
   EXPECT_EQ(MessageOf([&] { CheckFields(BindFields(sample)); }), "heat: expected a number of at least 0, got 'nan'");
+}
+
+TEST(Fields, TheBoundsOfWholeNumbersAreExact) {
+  int64_t value = 0;
+  const BoundField bound{Field{.name = "seed", .flags = "", .minimum = -1, .maximum = 9007199254740992.0}, &value};
+  SetField(bound, "9007199254740992", "-s");
+  EXPECT_EQ(value, 9007199254740992);
+  EXPECT_THROW(SetField(bound, "9007199254740993", "-s"), Error);
+  EXPECT_THROW(SetField(bound, "-2", "-s"), Error);
+  const BoundField open{Field{.name = "any", .flags = ""}, &value};
+  SetField(open, "9223372036854775807", "-s");
+  EXPECT_EQ(value, std::numeric_limits<int64_t>::max());
+  SetField(open, "-9223372036854775808", "-s");
+  EXPECT_EQ(value, std::numeric_limits<int64_t>::min());
 }
 
 }  // namespace

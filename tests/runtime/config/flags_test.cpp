@@ -39,11 +39,12 @@ struct Parsed {
   std::string error;
 };
 
-Parsed Parse(const std::vector<std::string>& arguments) {
+/// `positional`: whether the command takes a MODEL.
+Parsed Parse(const std::vector<std::string>& arguments, bool positional = true) {
   Parsed parsed;
   CommandLine line("try", "Tries.");
   line.Add({"Options", BindFields(parsed.options)});
-  line.Add(CommandLine::Positional{"MODEL", "a model", &parsed.model});
+  if (positional) line.Add(CommandLine::Positional{"MODEL", "a model", &parsed.model});
   try {
     parsed.run = line.Parse(arguments, parsed.hints);
   } catch (const Error& error) {
@@ -90,6 +91,12 @@ TEST(Flags, UnknownFlagNamesTheNearest) {
             "unknown flag -ctx; the nearest known one is -ctk (longshot try --help lists all)");
 }
 
+TEST(Flags, AShortFlagTakesNoEqualsSign) {
+  EXPECT_EQ(Parse({"-p=foo"}).error, "unknown flag -p=foo; the value of a short flag is the next word: -p foo");
+  EXPECT_EQ(Parse({"-ctt=f16"}).error,
+            "unknown flag -ctt=f16; the nearest known one is -ctk (longshot try --help lists all)");
+}
+
 TEST(Flags, ValueErrorsNameTheFlag) {
   EXPECT_EQ(Parse({"-c", "many"}).error, "--ctx-size: expected a whole number of at least 0 (tokens), got 'many'");
   EXPECT_EQ(Parse({"-c", "-3"}).error, "--ctx-size: expected a whole number of at least 0 (tokens), got '-3'");
@@ -101,6 +108,23 @@ TEST(Flags, ValueErrorsNameTheFlag) {
 TEST(Flags, PositionalsAndExtras) {
   EXPECT_EQ(Parse({"some.gguf"}).model, "some.gguf");
   EXPECT_EQ(Parse({"some.gguf", "other"}).error, "unexpected argument 'other' (longshot try --help)");
+}
+
+TEST(Flags, AFlagTakesOneWord) {
+  EXPECT_EQ(Parse({"-c", "1", "x"}, false).error, "unexpected argument 'x' (longshot try --help)");
+  EXPECT_EQ(Parse({"--stop", "a", "b"}, false).error, "unexpected argument 'b' (longshot try --help)");
+  EXPECT_EQ(Parse({"-p", "What", "is", "it"}, false).error, "unexpected argument 'is' (longshot try --help)");
+  EXPECT_EQ(Parse({"--ignore-eos", "x"}, false).error, "unexpected argument 'x' (longshot try --help)");
+  for (const std::vector<std::string>& before : {std::vector<std::string>{"-c", "1"}, {"-p", "a"}, {"--stop", "a"}}) {
+    std::vector<std::string> arguments = before;
+    arguments.push_back("some.gguf");
+    const Parsed parsed = Parse(arguments);
+    EXPECT_EQ(parsed.error, "");
+    EXPECT_EQ(parsed.model, "some.gguf") << before[0];
+  }
+  EXPECT_EQ(Parse({"-c", "1", "some.gguf"}).options.ctx_size, 1);
+  EXPECT_EQ(Parse({"-p", "a", "some.gguf"}).options.prompt, "a");
+  EXPECT_EQ(Parse({"--stop", "a", "some.gguf", "--stop", "b"}).options.stop, (std::vector<std::string>{"a", "b"}));
 }
 
 TEST(Flags, LastOneCounts) { EXPECT_EQ(Parse({"-c", "1", "--ctx-size", "2"}).options.ctx_size, 2); }

@@ -251,6 +251,7 @@ TEST_F(EngineTest, InterruptsDuringPrefill) {
   EXPECT_EQ(result.stop, StopReason::kInterrupted);
   EXPECT_TRUE(result.tokens.empty());
   EXPECT_EQ(calls, (std::vector<std::pair<int64_t, int64_t>>{{4, 5}}));
+  EXPECT_EQ(result.metrics.prompt_tokens, 4) << "the time of prefill is that of four tokens";
   EXPECT_EQ(target_.verify_passes(), 0);
   EXPECT_EQ(target_.open_sequences(), 0);
 }

@@ -180,6 +180,11 @@ TEST(Sampler, ALogitThatIsNotANumberIsADamagedFile) {
   EXPECT_THROW(Process(SamplingConfig{.temperature = 0}, {1, kInfinity}), Error);
 }
 
+TEST(Sampler, MakesRoomForNoMoreThanTheLongestHistory) {
+  const SamplingConfig config{.repeat_penalty = 1.1, .repeat_last_n = std::numeric_limits<int64_t>::max()};
+  EXPECT_NO_THROW(Sampler(config, 100)) << "so much room cannot be made";
+}
+
 TEST(SamplingConfig, KnowsWhetherPenaltiesAreOn) {
   SamplingConfig config;
   EXPECT_FALSE(config.HasPenalties());
