@@ -324,7 +324,10 @@ void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) 
 
 void CpuAttention::RunSplit(const Plan& plan) {
   const int64_t record = plan.dim + 16;  // max, sum, then acc on a line of its own
-  const int64_t needed = plan.tokens * plan.args.heads * plan.chunks * record;
+  // Room for the whole capacity at once where rows are few: decoding allocates nothing as the context grows.
+  const int64_t capacity = CeilDiv(plan.kv.geometry().capacity, kKeyChunk);
+  const int64_t chunks = plan.tokens <= kKeyBlock ? std::max(plan.chunks, capacity) : plan.chunks;
+  const int64_t needed = plan.tokens * plan.args.heads * chunks * record;
   if (static_cast<int64_t>(partials_.size()) < needed) partials_.resize(needed);
   // Neighbouring chunks go to the same worker: what one asks for ahead is what it reads next.
   team_->Run([&](int w) {
