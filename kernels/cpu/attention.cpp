@@ -14,6 +14,31 @@ namespace {
 
 constexpr float kNothingSeen = -std::numeric_limits<float>::infinity();
 constexpr uint64_t kEveryKey = ~uint64_t{0};
+/// Floats before acc in a partial result: max and sum, on a line of their own.
+constexpr int64_t kRecordHead = 16;
+
+/// Hands out work items [0, count) in runs of neighbours, long ones first: what a worker asks for ahead is mostly what
+/// it reads next, and a worker that is held up leaves the rest to the others.
+class Shares {
+ public:
+  struct Share {
+    int64_t begin, end;
+  };
+  Shares(int64_t count, int workers) : count_(count), workers_(workers) {}
+  /// Empty when nothing is left.
+  Share Take() {
+    int64_t begin = next_.load(std::memory_order_relaxed), end;
+    do {
+      end = std::min(count_, begin + std::max<int64_t>(1, (count_ - begin) / (2 * workers_)));
+    } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
+    return {begin, end};
+  }
+
+ private:
+  const int64_t count_;
+  const int workers_;
+  std::atomic<int64_t> next_{0};
+};
 
 const RowTypeKernel& KernelFor(const KernelSet& set, DType type) {
   return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : set.bf16;
@@ -142,7 +167,7 @@ void CpuAttention::State::Reset(int rows, int dim) {
   std::fill_n(acc.begin(), static_cast<size_t>(rows) * dim, 0.0f);
 }
 
-int64_t CpuAttention::PartialRecord(const Plan& plan) { return plan.dim + 16; }
+int64_t CpuAttention::PartialRecord(const Plan& plan) { return plan.dim + kRecordHead; }
 
 void CpuAttention::MakeRoom(const Plan& plan) {
   const auto grow = [](auto& vector, size_t size) {
@@ -330,27 +355,33 @@ void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) 
   }
 }
 
-void CpuAttention::RunSplit(const Plan& plan) {
+/// Work items [begin, end), chunks of units in ascending order, each to its place among the partial results.
+void CpuAttention::RunShare(const Plan& plan, int64_t begin, int64_t end, int64_t& prepared, Worker& worker) {
   const int64_t record = PartialRecord(plan);
-  // Neighbouring chunks go to the same worker: what one asks for ahead is what it reads next.
+  for (int64_t i = begin; i < end; ++i) {
+    const Unit unit(plan, i / plan.chunks);
+    const int64_t chunk = i % plan.chunks;
+    if (prepared != i / plan.chunks) PrepareQueries(plan, unit, worker);
+    prepared = i / plan.chunks;
+    RunChunk(plan, unit, chunk, worker);
+    for (int r = 0; r < unit.rows; ++r) {
+      const int64_t row = (unit.first + r / plan.group) * plan.args.heads + unit.head * plan.group + r % plan.group;
+      float* partial = &partials_[(row * plan.chunks + chunk) * record];
+      partial[0] = worker.chunk.max[r], partial[1] = worker.chunk.sum[r];
+      std::memcpy(partial + kRecordHead, &worker.chunk.acc[static_cast<size_t>(r) * plan.dim],
+                  static_cast<size_t>(plan.dim) * sizeof(float));
+    }
+  }
+}
+
+void CpuAttention::RunSplit(const Plan& plan) {
+  Shares shares(plan.units * plan.chunks, team_->size());
   team_->Run([&](int w) {
     Worker& worker = workers_[w];
     const Session session(*kernels_);
-    const int64_t items = plan.units * plan.chunks, end = items * (w + 1) / team_->size();
     int64_t prepared = -1;
-    for (int64_t i = items * w / team_->size(); i < end; ++i) {
-      const Unit unit(plan, i / plan.chunks);
-      const int64_t chunk = i % plan.chunks;
-      if (prepared != i / plan.chunks) PrepareQueries(plan, unit, worker);
-      prepared = i / plan.chunks;
-      RunChunk(plan, unit, chunk, worker);
-      for (int r = 0; r < unit.rows; ++r) {
-        const int64_t row = (unit.first + r / plan.group) * plan.args.heads + unit.head * plan.group + r % plan.group;
-        float* partial = &partials_[(row * plan.chunks + chunk) * record];
-        partial[0] = worker.chunk.max[r], partial[1] = worker.chunk.sum[r];
-        std::memcpy(partial + 16, &worker.chunk.acc[static_cast<size_t>(r) * plan.dim],
-                    static_cast<size_t>(plan.dim) * sizeof(float));
-      }
+    for (Shares::Share share = shares.Take(); share.begin < share.end; share = shares.Take()) {
+      RunShare(plan, share.begin, share.end, prepared, worker);
     }
   });
   team_->ForRange(plan.tokens * plan.args.heads, 1, [&](int64_t begin, int64_t end) {
@@ -365,7 +396,7 @@ void CpuAttention::MergePartials(const Plan& plan, int64_t row, int head) {
   float* first = &partials_[(row * plan.args.heads + head) * plan.chunks * record];
   const auto partial = [&](int64_t chunk) {
     float* at = first + chunk * record;
-    return PartialRow{at, at + 1, at + 16};
+    return PartialRow{at, at + 1, at + kRecordHead};
   };
   for (int64_t chunk = 1; chunk < plan.chunks; ++chunk) kernels_->merge(partial(chunk), plan.dim, partial(0));
   const int head_dim = plan.kv.geometry().head_dim;

@@ -34,8 +34,10 @@ inline F32x16 operator/(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; 
 inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline F32x16 Max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline F32x16 Min(F32x16 a, F32x16 b) { return {_mm512_min_ps(a.v, b.v)}; }
-/// a - floor(a).
-inline F32x16 Fraction(F32x16 a) { return {_mm512_reduce_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+/// a - floor(a). The instruction that does both rounds the difference down: other bits than a subtraction's.
+inline F32x16 Fraction(F32x16 a) {
+  return {_mm512_sub_ps(a.v, _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC))};
+}
 /// a * 2^floor(n).
 inline F32x16 ScaleByPower(F32x16 a, F32x16 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 /// a where the mask bit is set, b elsewhere.
