@@ -17,29 +17,6 @@ constexpr uint64_t kEveryKey = ~uint64_t{0};
 /// Floats before acc in a partial result: max and sum, on a line of their own.
 constexpr int64_t kRecordHead = 16;
 
-/// Hands out work items [0, count) in runs of neighbours, long ones first: what a worker asks for ahead is mostly what
-/// it reads next, and a worker that is held up leaves the rest to the others.
-class Shares {
- public:
-  struct Share {
-    int64_t begin, end;
-  };
-  Shares(int64_t count, int workers) : count_(count), workers_(workers) {}
-  /// Empty when nothing is left.
-  Share Take() {
-    int64_t begin = next_.load(std::memory_order_relaxed), end;
-    do {
-      end = std::min(count_, begin + std::max<int64_t>(1, (count_ - begin) / (2 * workers_)));
-    } while (!next_.compare_exchange_weak(begin, end, std::memory_order_relaxed));
-    return {begin, end};
-  }
-
- private:
-  const int64_t count_;
-  const int workers_;
-  std::atomic<int64_t> next_{0};
-};
-
 const RowTypeKernel& KernelFor(const KernelSet& set, DType type) {
   return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : set.bf16;
 }
@@ -356,8 +333,9 @@ void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) 
 }
 
 /// Work items [begin, end), chunks of units in ascending order, each to its place among the partial results.
-void CpuAttention::RunShare(const Plan& plan, int64_t begin, int64_t end, int64_t& prepared, Worker& worker) {
+void CpuAttention::RunShare(const Plan& plan, int64_t begin, int64_t end, Worker& worker) {
   const int64_t record = PartialRecord(plan);
+  int64_t prepared = -1;
   for (int64_t i = begin; i < end; ++i) {
     const Unit unit(plan, i / plan.chunks);
     const int64_t chunk = i % plan.chunks;
@@ -375,14 +353,11 @@ void CpuAttention::RunShare(const Plan& plan, int64_t begin, int64_t end, int64_
 }
 
 void CpuAttention::RunSplit(const Plan& plan) {
-  Shares shares(plan.units * plan.chunks, team_->size());
+  // Neighbouring chunks go to the same worker: what it asks for ahead is what it reads next.
   team_->Run([&](int w) {
-    Worker& worker = workers_[w];
     const Session session(*kernels_);
-    int64_t prepared = -1;
-    for (Shares::Share share = shares.Take(); share.begin < share.end; share = shares.Take()) {
-      RunShare(plan, share.begin, share.end, prepared, worker);
-    }
+    const int64_t items = plan.units * plan.chunks;
+    RunShare(plan, items * w / team_->size(), items * (w + 1) / team_->size(), workers_[w]);
   });
   team_->ForRange(plan.tokens * plan.args.heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

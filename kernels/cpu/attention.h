@@ -76,7 +76,7 @@ class CpuAttention {
   void ForAssembled(const Plan& plan, const Unit& unit, const Step& step, bool keys, Worker& worker, Use&& use) const;
   const std::byte* StepValues(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
-  void RunShare(const Plan& plan, int64_t begin, int64_t end, int64_t& prepared, Worker& worker);
+  void RunShare(const Plan& plan, int64_t begin, int64_t end, Worker& worker);
   void RunSplit(const Plan& plan);
   void MergePartials(const Plan& plan, int64_t row, int head);
 
