@@ -39,6 +39,14 @@ class TextStream {
   std::string text_;
 };
 
+DraftSizes Sizes(const DraftPlan& plan) {
+  const double row_ms = plan.verification_ms.empty() ? 0 : plan.verification_ms[0].ms;
+  return {.max_nodes = plan.limits.max_nodes,
+          .max_depth = plan.limits.max_depth,
+          .cost = plan.cost,
+          .pass_cost = row_ms > 0 ? plan.draft_pass_ms / row_ms : 0};
+}
+
 }  // namespace
 
 Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest& request) {
@@ -54,6 +62,14 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   generate.draft_max_nodes = request.draft.limits.max_nodes;
   generate.draft_max_depth = request.draft.limits.max_depth;
   generate.draft_cost = request.draft.cost;
+  Answer answer;
+  answer.draft = request.draft;
+  if (request.measure) {
+    generate.size_drafts = [&](SequenceId sequence) {
+      answer.draft = request.measure(sequence);
+      return Sizes(answer.draft);
+    };
+  }
   generate.on_token = [&](Token token) {
     progress.Finish();
     return stream.Push(token);
@@ -65,7 +81,6 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   generate.restore = request.restore;
   generate.keep = request.keep;
   generate.interrupted = Interrupted;
-  Answer answer;
   answer.result = engine.Generate(generate);
   progress.Finish();
   answer.text = stream.Finish();

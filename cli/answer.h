@@ -22,7 +22,9 @@ struct AnswerRequest {
   int64_t max_tokens = -1;  ///< -1: until the context is full
   bool ignore_eos = false;
   std::vector<std::string> stops;
-  DraftPlan draft;
+  DraftPlan draft = {};  ///< how proposals are sized or, beside `measure`, the room that they may come to need
+  /// Sizes them behind the first token, on the answer's own sequence; empty: `draft` is final.
+  std::function<DraftPlan(SequenceId)> measure = {};
   std::function<int64_t(SequenceId)> restore;  ///< as in `GenerateRequest`; may be empty, as the two below
   std::function<void(SequenceId)> keep;
   std::function<void(std::string_view)> on_text;  ///< text as it becomes certain; may be empty
@@ -32,6 +34,7 @@ struct Answer {
   GenerateResult result;
   std::string text;    ///< before the stop string, if there was one
   std::string sha256;  ///< of `text`
+  DraftPlan draft;     ///< how proposals were sized
 };
 
 /// Generates and turns tokens into text; shows the progress of the prefill; Ctrl-C ends it cleanly.

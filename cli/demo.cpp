@@ -117,28 +117,19 @@ std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const D
   return prompts;
 }
 
-/// A drafter's settings and limits, resolved once for all its runs.
-struct Contestant {
-  DrafterConfig config;
-  DraftPlan plan;
-};
-
 /// Answers every task with plain decoding and with each drafter, taking turns.
 class Demo {
  public:
-  Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target, int64_t prompt_tokens)
+  Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target)
       : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier("coupled")) {
     for (const DrafterEntry& entry : Drafters()) {
-      Contestant& contestant = contestants_.emplace_back();
-      contestant.config.type = entry.name;
-      contestant.plan = MeasureDraft(target, prompt_tokens, contestant.config);
+      contestants_.emplace_back().type = entry.name;
     }
   }
 
   void Run(std::span<const std::vector<Token>> prompts) {
     for (const Task& task : kTasks) {
-      for (const Contestant& contestant : contestants_)
-        cells_.push_back({std::string(task.name), contestant.config.type, {}});
+      for (DrafterConfig& contestant : contestants_) cells_.push_back({std::string(task.name), contestant.type, {}});
     }
     for (int64_t r = 0; r < options_.repetitions; ++r) {
       for (size_t task = 0; task < std::size(kTasks); ++task) {
@@ -162,32 +153,32 @@ class Demo {
   bool RunTask(size_t task, std::span<const Token> prompt, int64_t repetition) {
     std::vector<DemoRun> runs;
     std::string plain_text;
-    for (const Contestant& contestant : contestants_) {
-      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.config.type, repetition + 1,
+    for (DrafterConfig& contestant : contestants_) {
+      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.type, repetition + 1,
                        options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
-      if (contestant.config.type == "none") plain_text = answer.text;
+      if (contestant.type == "none") plain_text = answer.text;
       runs.push_back(ToDemoRun(answer, plain_text));
       const GenerationMetrics& metrics = answer.result.metrics;
       Note(fmt::format("\n{}", SpeedLine(metrics)));
       if (!metrics.arms.empty()) {
-        Note(ExplainChoices(contestant.config.type, metrics.arms, metrics.idle, metrics.target_passes));
+        Note(ExplainChoices(contestant.type, metrics.arms, metrics.idle, metrics.target_passes));
       }
     }
     for (size_t i = 0; i < runs.size(); ++i) cells_[task * contestants_.size() + i].runs.push_back(std::move(runs[i]));
     return true;
   }
 
-  Answer AnswerOnce(const Contestant& contestant, std::span<const Token> prompt, int64_t repetition) {
-    const auto drafter = MakeDrafter(contestant.config);
+  Answer AnswerOnce(DrafterConfig& contestant, std::span<const Token> prompt, int64_t repetition) {
+    const auto drafter = MakeDrafter(contestant);
     Engine engine(&target_, verifier_.get(), drafter.get());
     AnswerRequest request;
     request.prompt = prompt;
     request.sampling = options_.sampling;
     request.seed = static_cast<uint64_t>(options_.seed + repetition);
     request.max_tokens = options_.n_predict;
-    request.draft = contestant.plan;
+    SizeDrafts(target_, contestant, request);
     request.on_text = WriteOutput;
     return RunAnswer(engine, tokenizer_, request);
   }
@@ -196,8 +187,8 @@ class Demo {
   const Tokenizer& tokenizer_;
   ModelTarget& target_;
   std::unique_ptr<Verifier> verifier_;
-  std::vector<Contestant> contestants_;
-  std::vector<DemoCell> cells_;  ///< [tasks, contestants]
+  std::vector<DrafterConfig> contestants_;  ///< resolved in their first run, so that the others repeat it
+  std::vector<DemoCell> cells_;             ///< [tasks, contestants]
 };
 
 json Report(std::span<const DemoLine> lines, DemoOptions& options, const BackendInfo& backend) {
@@ -236,7 +227,7 @@ int RunDemo(std::span<const std::string> arguments) {
   }
   LoadedTarget loaded = LoadTarget(options.runtime, file, config, context, draft_bytes);
   Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens, options.sampling.temperature));
-  Demo demo(options, tokenizer, *loaded.target, prompt_tokens);
+  Demo demo(options, tokenizer, *loaded.target);
   demo.Run(prompts);
   const std::vector<DemoLine> lines = demo.Lines();
   WriteOutput(fmt::format("\n{}", FormatDemoTable(lines)));

@@ -10,8 +10,7 @@ namespace longshot {
 namespace {
 
 /// Tiles of 16 rows make cost a staircase: the first row of the second one is a point of its own.
-constexpr int kMeasuredRows[] = {1, 2, 4, 8, 12, 16, 17, 24, kMostTimedRows};
-constexpr int kRepeats = 3;
+constexpr int kMeasuredRows[] = {1, 2, 4, 8, 16, 17, kMostTimedRows};
 
 /// Limits that the user named, or 0.
 DraftLimits ExplicitLimits(const DrafterConfig& config) {
@@ -37,7 +36,7 @@ VerificationCost Measure(const PassTimer& timer) {
   for (const int n : kMeasuredRows) {
     if (n <= timer.timed_rows) rows.push_back(n);
   }
-  return VerificationCost::Measure(rows, kRepeats, timer.verification_ms);
+  return VerificationCost::Measure(rows, 1, timer.verification_ms);
 }
 
 /// As the configuration stores it.
@@ -73,6 +72,18 @@ void RequireOnePass(const DrafterConfig& config, int64_t max_rows) {
   if (config.type != "none") RequireOnePass(config, ExplicitLimits(config), max_rows);
 }
 
+bool NeedsTiming(const DrafterConfig& config) {
+  if (config.type == "none") return false;
+  const bool wants_ratio = DrafterChoice(config.type).draws_own_law() && config.window.draft_cost == 0;
+  return ExplicitLimits(config).max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio;
+}
+
+DraftLimits RoomForDrafts(const DrafterConfig& config) {
+  DraftLimits limits = ExplicitLimits(config);
+  if (limits.max_nodes == 0) limits = {kMostTimedRows - 1, kMostTimedRows - 1};
+  return limits;
+}
+
 nlohmann::json DraftPlan::ToJson() const {
   nlohmann::json timed = nlohmann::json::array();
   for (const auto& point : verification_ms) timed.push_back({{"rows", point.rows}, {"ms", point.ms}});
@@ -88,11 +99,7 @@ DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
   if (config.type == "none") return plan;
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
-  const bool runs_model = choice.draws_own_law();
-  const bool wants_ratio = runs_model && config.window.draft_cost == 0;
-  if (plan.limits.max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio) {
-    ResolveOpen(timer, runs_model, config, plan);
-  }
+  if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
   config.proposal.max_depth = plan.limits.max_depth;
   plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;

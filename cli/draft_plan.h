@@ -34,6 +34,11 @@ struct PassTimer {
 /// kCapacity naming the flag.
 void RequireOnePass(const DrafterConfig& config, int64_t max_rows);
 
+/// Whether `config` leaves open what only timed passes tell.
+bool NeedsTiming(const DrafterConfig& config);
+/// The most that proposals of `config` may come to hold, before anything is timed.
+DraftLimits RoomForDrafts(const DrafterConfig& config);
+
 /// Resolves `config` in place: limits and costs that were left open (0) come from passes timed here, the
 /// limits at least 1; an explicit number of tokens or tree shape is taken as it is. Whatever decides a
 /// proposal stands in `config` afterwards, so that resolving it again measures nothing and gives the same

@@ -67,14 +67,14 @@ void PrintSummary(const GenerateOptions& options, const ResultOptions& results, 
   for (const auto& [key, value] : phases.items()) Note(fmt::format("{}_ms {}", key, value.dump()));
 }
 
-json Report(std::span<const Section> sections, std::span<const Token> prompt, const DraftPlan& plan,
-            const LoadedTarget& loaded, const Answer& answer, Exactness exactness, int64_t draft_held) {
+json Report(std::span<const Section> sections, std::span<const Token> prompt, const LoadedTarget& loaded,
+            const Answer& answer, Exactness exactness, int64_t draft_held) {
   json report = AnswerJson(answer);
   report["prompt_sha256"] = PromptHash(prompt);
   report["exactness"] = Name(exactness);
   report["config"] = ConfigJson(sections);
   report["config_sha256"] = ConfigHash(report["config"]);
-  report["draft_plan"] = plan.ToJson();
+  report["draft_plan"] = answer.draft.ToJson();
   report["memory_bytes"] = loaded.memory.ToJson();
   report["memory_bytes"]["draft_held"] = draft_held;
   report["memory_bytes"]["peak"] = PeakMemory();
@@ -137,26 +137,25 @@ int RunGenerate(std::span<const std::string> arguments) {
   CatchInterrupt();
   LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size,
                                    choice.MostBytes({options.answer.ctx_size, config.vocab_size}));
-  const DraftPlan plan = MeasureDraft(*loaded.target, prompt_tokens, options.drafter);
   const auto drafter = MakeDrafter(options.drafter);
   CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
   Engine engine(loaded.target.get(), verifier.get(), drafter.get());
-  const Answer answer = RunAnswer(engine, tokenizer,
-                                  {.prompt = prompt,
-                                   .sampling = options.sampling,
-                                   .seed = static_cast<uint64_t>(options.answer.seed),
-                                   .max_tokens = options.answer.n_predict,
-                                   .ignore_eos = options.answer.ignore_eos,
-                                   .stops = options.answer.stops,
-                                   .draft = plan,
-                                   .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
-                                   .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
-                                   .on_text = WriteOutput});
+  AnswerRequest request{.prompt = prompt,
+                        .sampling = options.sampling,
+                        .seed = static_cast<uint64_t>(options.answer.seed),
+                        .max_tokens = options.answer.n_predict,
+                        .ignore_eos = options.answer.ignore_eos,
+                        .stops = options.answer.stops,
+                        .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
+                        .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
+                        .on_text = WriteOutput};
+  SizeDrafts(*loaded.target, options.drafter, request);
+  const Answer answer = RunAnswer(engine, tokenizer, request);
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
   PrintSummary(options, results, answer);
   if (result.wanted()) {
-    result.Write(Dump(Report(sections, prompt, plan, loaded, answer, WorstExactness(*verifier, choice.exactness()),
-                             drafter->bytes())));
+    result.Write(Dump(
+        Report(sections, prompt, loaded, answer, WorstExactness(*verifier, choice.exactness()), drafter->bytes())));
   }
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }

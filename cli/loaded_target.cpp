@@ -1,7 +1,6 @@
 #include "cli/loaded_target.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "cli/output.h"
 #include "cli/session.h"
@@ -49,23 +48,31 @@ TokenTree ProbeTree(int rows, int width) {
 
 }  // namespace
 
-DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config) {
-  constexpr int kTreeWidth = 4;
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config) {
+  constexpr int kTreeWidth = 4, kRepeats = 2;
   const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
-  std::optional<ModelTarget::CostProbe> probe;
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());
-  timer.timed_rows = static_cast<int>(std::min({target.max_rows(), target.max_context(), int64_t{kMostTimedRows}}));
+  timer.timed_rows = static_cast<int>(std::min(target.free_rows(sequence), int64_t{kMostTimedRows}));
   timer.verification_ms = [&](int rows) {
-    if (!probe) probe.emplace(target, committed, timer.timed_rows);
-    return probe->Milliseconds(ProbeTree(rows, branches ? kTreeWidth : 1));
+    return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
   };
   timer.draft_ms = [&] {
-    probe.reset();
-    probe.emplace(target, std::min(committed, config.window.sink + config.window.recent), 1);
-    return probe->Milliseconds(ProbeTree(1, 1), 5);
+    WindowPolicy window(config.window.sink, config.window.recent);
+    return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
   return ResolveDraft(config, timer);
+}
+
+void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request) {
+  if (!NeedsTiming(config)) {
+    PassTimer untimed;
+    untimed.max_rows = static_cast<int>(target.max_rows());
+    request.draft = ResolveDraft(config, untimed);
+    return;
+  }
+  request.draft.limits = RoomForDrafts(config);
+  request.measure = [&](SequenceId sequence) { return MeasureDraft(target, sequence, config); };
 }
 
 }  // namespace longshot

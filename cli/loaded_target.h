@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "cli/answer.h"
 #include "cli/draft_plan.h"
 #include "cli/memory_plan.h"
 #include "cli/runtime_options.h"
@@ -30,9 +31,12 @@ MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes =
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
                         int64_t context, int64_t draft_bytes);
 
-/// Resolves the drafter's open limits from passes timed at `committed` tokens (fewer where the context has no
-/// room behind them): chains, or trees of four children a node for a drafter that branches; the window
-/// drafter's own passes through its view. Errors: those of `ResolveDraft`.
-DraftPlan MeasureDraft(ModelTarget& target, int64_t committed, DrafterConfig& config);
+/// Resolves the drafter's open limits from passes timed on a sequence as it stands: chains, or trees of four children a
+/// node for a drafter that branches; the window drafter's own passes through its view. Errors: those of `ResolveDraft`.
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config);
+
+/// Has an answer's proposals sized as `config` says or, where it leaves that open, by `MeasureDraft` on the answer's
+/// own sequence behind its first token: nobody waits for measurements. Target and config must outlive the request.
+void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request);
 
 }  // namespace longshot

@@ -70,6 +70,7 @@ json PhasesJson(const PhaseTimes& times) {
   return {{"restore", times.restore},
           {"prefill_target", times.prefill},
           {"prefill_draft", times.prefill_draft},
+          {"sizing", times.sizing},
           {"draft", times.draft},
           {"score", times.score},
           {"verify", times.verify},

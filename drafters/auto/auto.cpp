@@ -66,7 +66,7 @@ DraftBudget AutoDrafter::BudgetFor(int arm, const DraftBudget& budget) const {
   DraftBudget own = budget;
   own.cost = controller_.cost();
   own.yield = controller_.Yield(arm);
-  own.pass_cost = controller_.DraftCost(arm);
+  if (const double seen = controller_.DraftCost(arm); seen > 0) own.pass_cost = seen;
   return own;
 }
 

@@ -20,6 +20,14 @@ namespace longshot {
 enum class StopReason : uint8_t { kEndOfGeneration, kStopString, kLength, kContextFull, kInterrupted };
 std::string_view Name(StopReason reason);
 
+/// What limits and prices proposals.
+struct DraftSizes {
+  int64_t max_nodes = 0;
+  int64_t max_depth = 0;
+  PassCost cost{};
+  double pass_cost = 0;  ///< of one draft pass, in single-row passes; 0: the drafter's own guess
+};
+
 struct GenerateRequest {
   std::span<const Token> prompt = {};  ///< at least one token; the last is pending when decoding begins
   int64_t max_tokens = -1;             ///< -1: until the context is full
@@ -27,9 +35,12 @@ struct GenerateRequest {
   bool ignore_eos = false;             ///< end tokens are tokens like any other
   SamplingConfig sampling = {};
   uint64_t seed = 0;
-  int64_t draft_max_nodes = 0;  ///< resolved limits of a proposal; 0 with drafter `none`
+  int64_t draft_max_nodes = 0;  ///< limits of a proposal; 0 with drafter `none`
   int64_t draft_max_depth = 0;
   PassCost draft_cost{};  ///< of verification, by rows
+  /// Called once, behind the first token, which is decoded plainly: sizes proposals by passes timed on the sequence as
+  /// it stands, within the limits above. Empty: they and the cost are final.
+  std::function<DraftSizes(SequenceId)> size_drafts = {};
   /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after
   /// it (a stop string was completed).
   std::function<bool(Token)> on_token = {};

@@ -34,6 +34,7 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
       limit_(TokenLimit(request, *parts.target)),
       sequence_(parts.target, Capacity(request, *parts.target)),
       watch_(request.now_ms),
+      sizes_{request.draft_max_nodes, request.draft_max_depth, request.draft_cost},
       history_(request.prompt.begin(), request.prompt.end()),
       laws_(&sampler_) {
   CHECK(taps_.top_k >= 0 && taps_.top_k <= kMaxTopKIds, "drafter {} asks for top {}", parts.drafter->name(),
@@ -109,6 +110,8 @@ bool Generation::Round() {
   }
   PhaseTimes& time = result_.metrics.time_ms;
   watch_.LapMs();
+  if (round_ == 1 && request_.size_drafts) SizeDrafts();
+  time.sizing += watch_.LapMs();
   Propose();
   draft_ms_ = watch_.LapMs();
   time.draft += draft_ms_;
@@ -129,14 +132,23 @@ bool Generation::Round() {
   return !stopped_;
 }
 
+void Generation::SizeDrafts() {
+  sizes_ = request_.size_drafts(sequence_.id());
+  CHECK(sizes_.max_nodes <= request_.draft_max_nodes && sizes_.max_depth <= request_.draft_max_depth,
+        "proposals of {} nodes to depth {}, room is for {} and {}", sizes_.max_nodes, sizes_.max_depth,
+        request_.draft_max_nodes, request_.draft_max_depth);
+}
+
 void Generation::Propose() {
   tree_.Reset(history_.back());
+  if (round_ == 0 && request_.size_drafts) return;
   const int64_t rows = std::min(parts_.target->max_rows(), sequence_.free_rows());
   CHECK(rows >= 1, "no room for the pending token");
-  const DraftBudget budget{.max_nodes = std::min(request_.draft_max_nodes, rows - 1),
-                           .max_depth = std::min(request_.draft_max_depth, remaining() - 1),
+  const DraftBudget budget{.max_nodes = std::min(sizes_.max_nodes, rows - 1),
+                           .max_depth = std::min(sizes_.max_depth, remaining() - 1),
                            .round = round_,
-                           .cost = request_.draft_cost};
+                           .cost = sizes_.cost,
+                           .pass_cost = sizes_.pass_cost};
   if (budget.max_nodes == 0 || budget.max_depth == 0) return;
   parts_.drafter->Propose(history_, budget, tree_);
   CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&

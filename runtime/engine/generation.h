@@ -54,6 +54,7 @@ class Generation {
   /// Makes room for everything that rounds fill: they allocate nothing.
   void Reserve();
   void Restore();
+  void SizeDrafts();
   void Propose();
   void Score();
   /// Hands the verdict's tokens out until one ends the answer; cuts the verdict's path to what was handed
@@ -75,6 +76,8 @@ class Generation {
   double draft_ms_ = 0, pass_ms_ = 0;  ///< of the round in flight
   bool stopped_ = false;
   uint32_t round_ = 0;
+
+  DraftSizes sizes_;
 
   std::vector<Token> history_;  ///< prompt and emitted tokens
   TokenTree tree_;

@@ -14,9 +14,10 @@ struct PhaseTimes {
   double restore = 0;        ///< rows of the prompt taken from an earlier run
   double prefill = 0;        ///< the target over the prompt
   double prefill_draft = 0;  ///< the drafter's own start: its index of the prompt, its own prefill
+  double sizing = 0;         ///< passes timed to size proposals
   double draft = 0, score = 0, verify = 0, commit = 0;
   double decode() const { return draft + score + verify + commit; }
-  double total() const { return restore + prefill + prefill_draft + decode(); }
+  double total() const { return restore + prefill + prefill_draft + sizing + decode(); }
 };
 
 /// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).

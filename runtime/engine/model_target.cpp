@@ -137,38 +137,21 @@ void ModelTarget::Commit(SequenceId sequence, std::span<const NodeId> path) {
   rounds_[sequence].reset();
 }
 
-ModelTarget::CostProbe::CostProbe(ModelTarget& target, int64_t committed, int64_t rows)
-    : target_(target),
-      committed_(std::max<int64_t>(0, std::min(committed, target.max_context() - rows))),
-      sequence_(target.Open(committed_ + rows)) {
-  const ModelConfig& config = target.model_->config();
-  Backend& backend = target.model_->backend();
-  // Small equal rows: the bytes are really there to be read, and the softmax stays finite.
-  constexpr int64_t kRows = 256;
-  const int64_t width = int64_t{config.kv_heads} * config.head_dim;
-  const std::vector<float> values(kRows * width, 0.01f);
-  const auto buffer = backend.Allocate(kRows * width);
-  backend.Upload(values, buffer->data());
-  for (int64_t done = 0; done < committed_; done += kRows) {
-    const MatrixView piece{buffer->data(), std::min(kRows, committed_ - done), width, width};
-    for (int layer = 0; layer < config.layers; ++layer) {
-      backend.AppendKv(target.store_.buffer(sequence_), layer, done, piece, piece);
-    }
-  }
-  if (committed_ > 0) target.store_.CommitPrefill(sequence_, committed_);
+int64_t ModelTarget::free_rows(SequenceId sequence) const {
+  return std::min(options_.max_rows, store_.capacity(sequence) - store_.committed(sequence));
 }
 
-ModelTarget::CostProbe::~CostProbe() { target_.Close(sequence_); }
-
-double ModelTarget::CostProbe::Milliseconds(const TokenTree& tree, int repeats) {
-  const ScoreRequest request{.sequence = sequence_, .tree = &tree};
+double ModelTarget::PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats) {
+  CHECK(!rounds_[sequence].has_value(), "a scored tree waits for its commit");
+  const ScoreRequest request{.sequence = sequence, .tree = &tree, .view = view};
   double least = 0;
   for (int i = 0; i < repeats; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    target_.Score(std::span(&request, 1));
+    Score(std::span(&request, 1));
     const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
     least = i == 0 ? elapsed.count() : std::min(least, elapsed.count());
   }
+  rounds_[sequence].reset();
   return least;
 }
 

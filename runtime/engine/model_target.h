@@ -44,24 +44,12 @@ class ModelTarget final : public Target {
   const Model& model() const { return *model_; }
   static int64_t ScratchBytes(const ModelConfig& config, const ModelTargetOptions& options);
 
-  /// Wall time of scoring passes over `committed` rows of made-up context: the verification cost curve. Opens a
-  /// sequence of its own and frees it.
-  class CostProbe {
-   public:
-    /// Makes room for passes of `rows` rows behind at most `committed` ones: fewer where the context is short.
-    /// REQUIRES: 1 <= rows <= max_rows and max_context of the target.
-    CostProbe(ModelTarget& target, int64_t committed, int64_t rows);
-    ~CostProbe();
-    CostProbe(const CostProbe&) = delete;
-    CostProbe& operator=(const CostProbe&) = delete;
-    /// Milliseconds of one pass over `tree`, the least of `repeats` passes.
-    double Milliseconds(const TokenTree& tree, int repeats = 2);
-
-   private:
-    ModelTarget& target_;
-    int64_t committed_;
-    SequenceId sequence_;
-  };
+  /// Wall time, in milliseconds, of a scoring pass over `tree` behind the sequence's committed rows, seen through
+  /// `view` (nullptr: all of them): the least of `repeats`. Leaves nothing behind. REQUIRES: room for the tree; no
+  /// scored tree waits for its commit.
+  double PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats);
+  /// Rows that a pass over the sequence may have.
+  int64_t free_rows(SequenceId sequence) const;
 
  private:
   /// Logits of a pass, where the host can read them.

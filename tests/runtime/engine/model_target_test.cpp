@@ -51,17 +51,30 @@ TEST(ModelTarget, TapsDoNotDependOnTheRowsOfAPromptPass) {
   }
 }
 
-TEST(ModelTarget, CostProbeTimesWhatFitsAShortContext) {
+TEST(ModelTarget, TimedPassesLeaveNothingBehind) {
   const auto backend = MakeCpuBackend({.threads = 1});
   const Model model = OpenTiny(backend.get());
-  ModelTarget target(&model, {.max_context = 20});
+  ModelTarget target(&model, {.max_context = 40});
+  const SequenceId sequence = target.Open(40);
+  const std::vector<Token> tokens = SomeTokens(20, model.config().vocab_size);
+  target.Prefill({.sequence = sequence, .tokens = tokens});
+  const TokenTree root(tokens[0]);
+  const ScoreRequest request{.sequence = sequence, .tree = &root};
+  const auto logits = [&] {
+    const std::span<const float> row = target.Score({&request, 1})[0].Logits(0);
+    return std::vector<float>(row.begin(), row.end());
+  };
+  const std::vector<float> before = logits();
+  target.Commit(sequence, std::vector<NodeId>{0});
+  target.store().Truncate(sequence, 20);
+  EXPECT_EQ(target.free_rows(sequence), 20);
   TokenTree tree(0);
   while (tree.size() < 20) tree.Add(static_cast<NodeId>((tree.size() - 1) / 4), static_cast<Token>(tree.size()));
-  for (const int64_t committed : {0, 3, 19, 20, 5000}) {
-    ModelTarget::CostProbe probe(target, committed, tree.size());
-    EXPECT_GT(probe.Milliseconds(tree), 0) << committed;
-  }
-  EXPECT_THROW(ModelTarget::CostProbe(target, 0, 21), Error);
+  WindowPolicy window(1, 4);
+  EXPECT_GT(target.PassMs(sequence, tree, nullptr, 2), 0);
+  EXPECT_GT(target.PassMs(sequence, TokenTree(3), &window.View(20), 1), 0);
+  EXPECT_EQ(target.committed(sequence), 20);
+  EXPECT_EQ(logits(), before);
 }
 
 TEST(ModelTarget, LogitsComeThroughDownloadWhereTheHostCannotReadTheBackend) {
