@@ -202,7 +202,7 @@ TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
 TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
   DrafterConfig config;
   ResolveDraft(config, LinearTimer(10, 0));
-  EXPECT_EQ(config.proposal.pass_cost, "2:1,4:1,8:1,12:1,16:1,17:1,24:1,32:1");
+  EXPECT_EQ(config.proposal.pass_cost, "2:1,4:1,8:1,16:1,17:1,32:1");
 }
 
 TEST(DraftPlan, TheCurveKeepsTheStepOfATile) {
