@@ -49,16 +49,28 @@ AtomicFile::AtomicFile(std::string path, int64_t expected_bytes) : path_(std::mo
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
   ::close(fd_);
 }
 
-/// Makes a file under a name that did not exist: what has a name is somebody's.
+/// A file without a name, of which a killed process leaves nothing; where the file system has none, one under a name.
 void AtomicFile::OpenTemporary() {
-  for (int n = 0; fd_ < 0; ++n) {
-    temporary_ = fmt::format("{}.{}-{}.part", target_, ::getpid(), n);
-    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd_ < 0 && errno != EEXIST) Fail(errno);
+  const std::string folder = std::filesystem::path(target_).parent_path().string();
+  fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+  if (fd_ >= 0) return;
+  Name([this](const char* name) { return fd_ = ::open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); });
+}
+
+/// Calls `make` with names beside the target until one did not exist: what has a name is somebody's.
+template <class Make>
+void AtomicFile::Name(const Make& make) {
+  for (int n = 0;; ++n) {
+    const std::string name = fmt::format("{}.{}-{}.part", target_, ::getpid(), n);
+    if (make(name.c_str()) >= 0) {
+      temporary_ = name;
+      return;
+    }
+    if (errno != EEXIST) Fail(errno);
   }
 }
 
@@ -76,13 +88,17 @@ void AtomicFile::Commit() {
   const off_t end = ::lseek(fd_, 0, SEEK_CUR);
   if (end < 0 || ::ftruncate(fd_, end) != 0) Fail(errno);
   if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) Fail(errno);
+  if (temporary_.empty()) {
+    const std::string nameless = fmt::format("/proc/self/fd/{}", fd_);
+    Name([&](const char* name) { return ::linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, name, AT_SYMLINK_FOLLOW); });
+  }
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) Fail(errno);
   ::close(std::exchange(fd_, -1));
 }
 
 void AtomicFile::Fail(int error) {
   if (fd_ >= 0) {
-    ::unlink(temporary_.c_str());
+    if (!temporary_.empty()) ::unlink(temporary_.c_str());
     ::close(std::exchange(fd_, -1));
   }
   Throw(ErrorCode::kIo, "cannot write {}: {}", path_, std::strerror(error));

@@ -7,10 +7,10 @@
 
 namespace longshot {
 
-/// A file written piece by piece under a temporary name beside it (PATH.PROCESS-N.part, a name that nobody has), and
-/// renamed when it is whole: whoever opens the path finds the old file or the new one, whatever ends this process. A
-/// symbolic link stays, its target is what is written. Of two writers at once the last counts. A killed writer leaves
-/// its .part.
+/// A file written piece by piece without a name, named beside its path (PATH.PROCESS-N.part, a name that nobody has)
+/// and renamed when it is whole: whoever opens the path finds the old file or the new one, and a killed writer leaves
+/// nothing (but its .part on a file system without nameless files). A symbolic link stays, its target is what is
+/// written. Of two writers at once the last counts.
 class AtomicFile {
  public:
   /// `expected_bytes` are reserved, so that a full disk shows before they are computed; 0: unknown.
@@ -29,10 +29,12 @@ class AtomicFile {
  private:
   [[noreturn]] void Fail(int error);
   void OpenTemporary();
+  template <class Make>
+  void Name(const Make& make);
 
   std::string path_;            ///< as given
   std::string target_;          ///< what it leads to
-  std::string temporary_ = {};  ///< beside the target
+  std::string temporary_ = {};  ///< beside the target; empty while the file has no name
   int fd_ = -1;
 };
 

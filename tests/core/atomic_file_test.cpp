@@ -1,6 +1,7 @@
 // A file that appears whole or not at all, whatever ends its writer.
 #include "core/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ TEST_F(AtomicFiles, WhatIsNotCommittedLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(Count(), 1u);
 }
 
-TEST_F(AtomicFiles, AKilledWriterLeavesTheOldFileAndItsRestStandsInNobodysWay) {
+TEST_F(AtomicFiles, AKilledWriterLeavesTheOldFileAndIsInNobodysWay) {
   folder_.Write("cache", "old");
   const pid_t child = ::fork();
   if (child == 0) {
@@ -63,19 +64,22 @@ TEST_F(AtomicFiles, AKilledWriterLeavesTheOldFileAndItsRestStandsInNobodysWay) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
   EXPECT_EQ(ReadFile(path_), "old");
-  ASSERT_EQ(Count(), 2u) << "the test did not reach the moment it is about";
+  const int nameless = ::open(folder_.path().c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (nameless >= 0) {
+    EXPECT_EQ(Count(), 1u) << "the killed writer left something";
+    ::close(nameless);
+  }
 
   AtomicFile file(path_);
   file.Write(Bytes("new"));
   file.Commit();
   EXPECT_EQ(ReadFile(path_), "new");
-  EXPECT_EQ(Count(), 2u);
 }
 
-TEST_F(AtomicFiles, OfTwoWritersTheLastCounts) {
+TEST_F(AtomicFiles, OfTwoWritersAtOnceTheLastCounts) {
   AtomicFile first(path_), second(path_);
-  second.Write(Bytes("second"));
   first.Write(Bytes(std::string(1 << 20, 'f')));
+  second.Write(Bytes("second"));
   first.Commit();
   EXPECT_EQ(ReadFile(path_), std::string(1 << 20, 'f'));
   second.Commit();
