@@ -53,7 +53,7 @@ struct ProposalConfig {
                 .flags = "--spec-draft-pass-cost",
                 .unit = "ROWS:COST,...",
                 .help = "time of a pass by its rows, in single-row passes, by which proposals are sized, such as "
-                        "2:1.03,8:1.3; empty: measured at start-up"},
+                        "2:1.03,8:1.3; empty: measured behind the first token"},
           self.pass_cost);
   }
 };

@@ -16,7 +16,7 @@ namespace longshot {
 struct WindowConfig {
   int64_t recent = 1024;
   int64_t sink = 16;
-  double draft_cost = 0;  ///< 0: measured at start-up; kAssumedDraftCost where nobody measures
+  double draft_cost = 0;  ///< 0: measured behind the first token; kAssumedDraftCost where nobody measures
 
   static constexpr double kAssumedDraftCost = 0.5;
 
@@ -41,7 +41,7 @@ struct WindowConfig {
                 .minimum = 0,
                 .maximum = 100,
                 .unit = "single-row passes",
-                .help = "cost of one draft pass; 0: measured at start-up"},
+                .help = "cost of one draft pass; 0: measured behind the first token"},
           self.draft_cost);
   }
 };

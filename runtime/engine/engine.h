@@ -38,8 +38,8 @@ struct GenerateRequest {
   int64_t draft_max_nodes = 0;  ///< limits of a proposal; 0 with drafter `none`
   int64_t draft_max_depth = 0;
   PassCost draft_cost{};  ///< of verification, by rows
-  /// Called once, behind the first token, which is decoded plainly: sizes proposals by passes timed on the sequence as
-  /// it stands, within the limits above. Empty: they and the cost are final.
+  /// Called once, behind the first token: sizes proposals by passes timed on the sequence as it stands, within the
+  /// limits above. Empty: they and the cost are final.
   std::function<DraftSizes(SequenceId)> size_drafts = {};
   /// Called for every emitted token, in order, end tokens excluded. Returning false ends the generation after
   /// it (a stop string was completed).

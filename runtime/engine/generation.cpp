@@ -141,7 +141,7 @@ void Generation::SizeDrafts() {
 
 void Generation::Propose() {
   tree_.Reset(history_.back());
-  if (round_ == 0 && request_.size_drafts) return;
+  if (round_ == 0) return;  // the first token comes as early as plain decoding's, however proposals are sized
   const int64_t rows = std::min(parts_.target->max_rows(), sequence_.free_rows());
   CHECK(rows >= 1, "no room for the pending token");
   const DraftBudget budget{.max_nodes = std::min(sizes_.max_nodes, rows - 1),

@@ -92,24 +92,26 @@ TEST_F(EngineTest, AcceptedDraftsTakeFewerPasses) {
   const GenerateResult result = Run(oracle);
   EXPECT_EQ(result.tokens, First(20));
   EXPECT_EQ(result.stop, StopReason::kLength);
-  EXPECT_EQ(result.metrics.target_passes, 3);  // 9 + 9 + 2
-  EXPECT_EQ(oracle.paths, (std::vector<int64_t>{9, 9, 2}));
+  EXPECT_EQ(result.metrics.target_passes, 4);  // 1, plainly, + 9 + 9 + 1
+  EXPECT_EQ(oracle.paths, (std::vector<int64_t>{1, 9, 9, 1}));
   EXPECT_EQ(oracle.emitted, result.tokens);
   EXPECT_EQ(result.metrics.emitted_tokens, 20);
-  EXPECT_EQ(result.metrics.num_drafts, 3);
-  EXPECT_EQ(result.metrics.num_draft_tokens, 17);
-  EXPECT_EQ(result.metrics.num_accepted_tokens, 17);
+  EXPECT_EQ(result.metrics.num_drafts, 2);
+  EXPECT_EQ(result.metrics.num_draft_tokens, 16);
+  EXPECT_EQ(result.metrics.num_accepted_tokens, 16);
   EXPECT_EQ(result.metrics.prompt_tokens, 6);
   EXPECT_EQ(target_.open_sequences(), 0);
 }
 
 TEST_F(EngineTest, ATreeIsNeverDeeperThanWhatRemains) {
   Oracle oracle = MakeOracle();
+  request_.max_tokens = 15;
   Run(oracle);
-  ASSERT_EQ(oracle.budgets.size(), 3u);
+  ASSERT_EQ(oracle.budgets.size(), 2u);
   EXPECT_EQ(oracle.budgets[0].max_depth, 8);
-  EXPECT_EQ(oracle.budgets[2].max_depth, 1);
-  EXPECT_EQ(oracle.budgets[2].round, 2u);
+  EXPECT_EQ(oracle.budgets[0].round, 1u);
+  EXPECT_EQ(oracle.budgets[1].max_depth, 4);
+  EXPECT_EQ(oracle.budgets[1].round, 2u);
 }
 
 TEST_F(EngineTest, ABudgetOfOneTokenProposesNothing) {
@@ -158,7 +160,7 @@ TEST_F(EngineTest, AnEndTokenInsideAnAcceptedPathEndsTheAnswerThere) {
     EXPECT_EQ(result.tokens, First(at));
     EXPECT_EQ(streamed, result.tokens);
     EXPECT_EQ(result.metrics.emitted_tokens, at + 1);
-    EXPECT_EQ(result.metrics.num_accepted_tokens, at + 1);
+    EXPECT_EQ(result.metrics.num_accepted_tokens, at);  // the first token is decoded plainly
     // The end token is pending: it has no KV.
     EXPECT_EQ(std::ssize(target_.last_committed()), std::ssize(prompt_) + at);
     EXPECT_EQ(fresh.emitted, First(at + 1));
