@@ -117,7 +117,7 @@ TEST_P(DecodeLoop, AllocatesNothingAfterWarmUp) {
     EXPECT_EQ(AllocationsAfterWarmUp(model_, coupled), 0) << testing::PrintToString(coupled);
   }
   // The law of a drawn token takes memory the first time that a proposal reaches its depth: ids and weights.
-  const int64_t laws = drafter == "window" ? 2 * kDepth : 0;
+  const int64_t laws = drafter == "window" || drafter == "auto" ? 2 * kDepth : 0;
   for (const SamplingConfig& sampling : {usual, flat}) {
     const Loop rejection{drafter, "rejection", sampling};
     EXPECT_LE(AllocationsAfterWarmUp(model_, rejection), laws) << testing::PrintToString(rejection);
