@@ -28,7 +28,7 @@ struct DemoOptions {
   std::vector<std::string> documents;
   int64_t document_tokens = 6500;
   int64_t n_predict = 256;
-  int64_t repetitions = 2;
+  int64_t repetitions = 3;
   int64_t seed = 1;
   SamplingConfig sampling = {.temperature = 0.7};
   std::string json;
@@ -149,17 +149,17 @@ class Demo {
   }
 
  private:
-  /// One repetition of a task; kept only when it was not interrupted.
+  /// One repetition of a task, each time begun by another drafter; kept only when it was not interrupted.
   bool RunTask(size_t task, std::span<const Token> prompt, int64_t repetition) {
-    std::vector<DemoRun> runs;
-    std::string plain_text;
-    for (DrafterConfig& contestant : contestants_) {
+    std::vector<DemoRun> runs(contestants_.size());
+    for (size_t i = 0; i < runs.size(); ++i) {
+      const size_t turn = (i + static_cast<size_t>(repetition)) % runs.size();
+      DrafterConfig& contestant = contestants_[turn];
       Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.type, repetition + 1,
                        options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
-      if (contestant.type == "none") plain_text = answer.text;
-      runs.push_back(ToDemoRun(answer, plain_text));
+      runs[turn] = ToDemoRun(answer);
       const GenerationMetrics& metrics = answer.result.metrics;
       Note(fmt::format("\n{}", SpeedLine(metrics)));
       if (!metrics.arms.empty()) {
@@ -200,6 +200,14 @@ json Report(std::span<const DemoLine> lines, DemoOptions& options, const Backend
           {"device", DeviceJson(backend)}};
 }
 
+std::string PairsNote(int64_t runs) {
+  constexpr int64_t kMeasurement = 7;
+  return fmt::format("{} runs of every line, each with its own seed; in brackets {}", runs,
+                     runs >= kMeasurement
+                         ? "95 % intervals of the medians"
+                         : fmt::format("least and most: a look, not a measurement (-r {})", kMeasurement));
+}
+
 }  // namespace
 
 int RunDemo(std::span<const std::string> arguments) {
@@ -231,7 +239,7 @@ int RunDemo(std::span<const std::string> arguments) {
   demo.Run(prompts);
   const std::vector<DemoLine> lines = demo.Lines();
   WriteOutput(fmt::format("\n{}", FormatDemoTable(lines)));
-  if (!lines.empty()) Note(fmt::format("{} runs of every line, each with its own seed", lines[0].runs));
+  if (!lines.empty()) Note(PairsNote(lines[0].runs));
   if (result.wanted()) result.Write(Dump(Report(lines, options, loaded.backend->Describe())));
   if (Interrupted()) return kInterruptedStatus;
   for (const DemoLine& each : lines) {

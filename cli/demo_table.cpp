@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -25,16 +26,29 @@ void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
   for (size_t i = 0; i < more.size(); ++i) sum[i] += more[i];
 }
 
-GenerationMetrics Pool(const std::vector<DemoRun>& runs) {
-  GenerationMetrics pool;
-  for (const DemoRun& run : runs) {
-    pool.emitted_tokens += run.metrics.emitted_tokens;
-    pool.target_passes += run.metrics.target_passes;
-    pool.num_drafts += run.metrics.num_drafts;
-    AddTo(pool.drafted_per_depth, run.metrics.drafted_per_depth);
-    AddTo(pool.accepted_per_depth, run.metrics.accepted_per_depth);
+void AddTo(GenerationMetrics& pool, const GenerationMetrics& run) {
+  pool.emitted_tokens += run.emitted_tokens;
+  pool.target_passes += run.target_passes;
+  AddTo(pool.drafted_per_depth, run.drafted_per_depth);
+  AddTo(pool.accepted_per_depth, run.accepted_per_depth);
+}
+
+/// How many of `n` values lie on either side outside the 95 % interval of their median: the most whose probability by
+/// chance, that of as few heads among n coins, is at most 2.5 %.
+size_t OutsideInterval(size_t n) {
+  double chance = std::pow(0.5, static_cast<double>(n)), sum = chance;
+  size_t outside = 0;
+  while (sum <= 0.025) {
+    ++outside;
+    chance *= static_cast<double>(n - outside + 1) / static_cast<double>(outside);
+    sum += chance;
   }
-  return pool;
+  return outside == 0 ? 0 : outside - 1;
+}
+
+/// Nothing is said about speed by a single run.
+std::string Text(const Speedup& speedup, int64_t pairs) {
+  return pairs < 2 ? "-" : fmt::format("{:.2f} ({:.2f}-{:.2f})", speedup.median, speedup.low, speedup.high);
 }
 
 std::string Positions(const DemoLine& line) {
@@ -52,12 +66,19 @@ std::string Looping(const DemoLine& line) {
 
 }  // namespace
 
-DemoRun ToDemoRun(const Answer& answer, const std::string& plain_text) {
+Speedup SpeedupOf(std::vector<double> ratios) {
+  if (ratios.empty()) return {};
+  std::sort(ratios.begin(), ratios.end());
+  const size_t outside = OutsideInterval(ratios.size());
+  return {Median(ratios), ratios[outside], ratios[ratios.size() - 1 - outside]};
+}
+
+DemoRun ToDemoRun(const Answer& answer) {
   const GenerationMetrics& metrics = answer.result.metrics;
-  return {.tokens = metrics.emitted_tokens,
+  return {.text = answer.text,
+          .tokens = metrics.emitted_tokens,
           .decode_ms = metrics.time_ms.decode(),
           .total_ms = metrics.time_ms.total(),
-          .identical = answer.text == plain_text,
           .looping = metrics.looping_share > kLoopingShare,
           .metrics = metrics};
 }
@@ -70,23 +91,25 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
   line.drafter = cell.drafter;
   line.runs = static_cast<int64_t>(cell.runs.size());
   line.looping_runs = std::count_if(cell.runs.begin(), cell.runs.end(), [](const DemoRun& r) { return r.looping; });
-  std::vector<double> rates, decode, latency;
+  std::vector<double> ms_per_token, decode, latency;
+  GenerationMetrics pool;
   for (size_t i = 0; i < cell.runs.size(); ++i) {
     const DemoRun &run = cell.runs[i], &base = plain.runs[i];
     line.tokens += run.tokens;
-    line.identical = line.identical && run.identical;
+    line.identical = line.identical && run.text == base.text;
+    line.proposed = line.proposed || run.metrics.num_drafts > 0;
     if (run.looping && line.looping_runs < line.runs) continue;
-    rates.push_back(static_cast<double>(run.tokens) * 1000 / run.decode_ms);
+    AddTo(pool, run.metrics);
+    ms_per_token.push_back(run.decode_ms / static_cast<double>(run.tokens));
     decode.push_back(base.decode_ms / run.decode_ms);
     latency.push_back(base.total_ms / run.total_ms);
   }
-  line.tokens_per_second = Median(rates);
-  line.decode_speedup = Median(decode);
-  line.latency_speedup = Median(latency);
-  const GenerationMetrics pool = Pool(cell.runs);
+  line.pairs = std::ssize(decode);
+  line.ms_per_token = Median(ms_per_token);
+  line.decode = SpeedupOf(decode);
+  line.latency = SpeedupOf(latency);
   line.mean_acceptance_length = pool.MeanAcceptanceLength();
   line.acceptance_per_position = pool.AcceptancePerPosition();
-  line.proposed = pool.num_drafts > 0;
   return line;
 }
 
@@ -104,36 +127,42 @@ void RequireProposals(std::span<const DemoLine> lines) {
 }
 
 std::string FormatDemoTable(std::span<const DemoLine> lines) {
-  std::string out = fmt::format(
-      "| {:<9} | {:<16} | {:>6} | {:>7} | {:>15} | {:<24} | {:>7} | {:>8} | {:<7} | {:<9} |\n", "task", "drafter",
-      "tokens", "tok/s", "mean acceptance", "acceptance per position", "decode", "latency", "loops", "identical");
+  constexpr std::string_view kLine =
+      "| {:<9} | {:<16} | {:>6} | {:>7} | {:>8} | {:>11} | {:<24} | {:<16} | {:<16} | {:<7} | {:<9} |\n";
+  std::string out = fmt::format(kLine, "task", "drafter", "tokens", "tok/s", "ms/token", "mean length",
+                                "acceptance per position", "decode speed-up", "latency speed-up", "loops", "identical");
   out += fmt::format(
-      "| {0:-<9} | {0:-<16} | {0:->5}: | {0:->6}: | {0:->14}: | {0:-<24} | {0:->6}: | {0:->7}: | {0:-<7} | "
+      "| {0:-<9} | {0:-<16} | {0:->5}: | {0:->6}: | {0:->7}: | {0:->10}: | {0:-<24} | {0:-<16} | {0:-<16} | {0:-<7} | "
       "{0:-<9} |\n",
       "");
   for (const DemoLine& line : lines) {
-    out += fmt::format(
-        "| {:<9} | {:<16} | {:>6} | {:>7.1f} | {:>15.2f} | {:<24} | {:>6.2f}x | {:>7.2f}x | {:<7} | {:<9} "
-        "|\n",
-        line.task, line.drafter, line.tokens, line.tokens_per_second, line.mean_acceptance_length, Positions(line),
-        line.decode_speedup, line.latency_speedup, Looping(line), line.identical ? "yes" : "NO");
+    out += fmt::format(kLine, line.task, line.drafter, line.tokens, fmt::format("{:.1f}", 1000 / line.ms_per_token),
+                       fmt::format("{:.2f}", line.ms_per_token), fmt::format("{:.2f}", line.mean_acceptance_length),
+                       Positions(line), Text(line.decode, line.pairs), Text(line.latency, line.pairs), Looping(line),
+                       line.identical ? "yes" : "NO");
   }
   return out;
 }
 
+static nlohmann::json ToJson(const Speedup& speedup) {
+  return {{"median", speedup.median}, {"low", speedup.low}, {"high", speedup.high}};
+}
+
 nlohmann::json ToJson(const DemoLine& line) {
-  return {{"task", line.task},
-          {"drafter", line.drafter},
-          {"tokens", line.tokens},
-          {"tokens_per_second", line.tokens_per_second},
-          {"mean_acceptance_length", line.mean_acceptance_length},
-          {"acceptance_rate_per_position", line.acceptance_per_position},
-          {"decode_speedup", line.decode_speedup},
-          {"latency_speedup", line.latency_speedup},
-          {"byte_identical", line.identical},
-          {"runs", line.runs},
-          {"looping_runs", line.looping_runs},
-          {"proposed", line.proposed}};
+  nlohmann::json json = {{"task", line.task},
+                         {"drafter", line.drafter},
+                         {"tokens", line.tokens},
+                         {"pairs", line.pairs},
+                         {"ms_per_token", line.ms_per_token},
+                         {"tokens_per_second", 1000 / line.ms_per_token},
+                         {"mean_acceptance_length", line.mean_acceptance_length},
+                         {"acceptance_rate_per_position", line.acceptance_per_position},
+                         {"byte_identical", line.identical},
+                         {"runs", line.runs},
+                         {"looping_runs", line.looping_runs},
+                         {"proposed", line.proposed}};
+  if (line.pairs >= 2) json["decode_speedup"] = ToJson(line.decode), json["latency_speedup"] = ToJson(line.latency);
+  return json;
 }
 
 }  // namespace longshot

@@ -11,15 +11,15 @@ namespace longshot {
 
 /// What is kept of one answer.
 struct DemoRun {
+  std::string text = {};
   int64_t tokens = 0;
   double decode_ms = 0;
-  double total_ms = 0;    ///< prefill of target and drafter, and decoding
-  bool identical = true;  ///< byte for byte the plain answer to the same question with the same seed
+  double total_ms = 0;  ///< prefill of target and drafter, and decoding
   bool looping = false;
   GenerationMetrics metrics = {};
 };
 
-DemoRun ToDemoRun(const Answer& answer, const std::string& plain_text);
+DemoRun ToDemoRun(const Answer& answer);
 
 /// The runs of one drafter on one task; run i of every drafter has the same seed.
 struct DemoCell {
@@ -28,15 +28,23 @@ struct DemoCell {
   std::vector<DemoRun> runs;
 };
 
-/// A line of the table: medians over the runs whose answers do not loop, or over all when every one does.
+/// A ratio to plain decoding over pairs of runs: median and, from six pairs on, its 95 % interval by order statistics;
+/// with fewer least and most. No pairs: all zero.
+struct Speedup {
+  double median = 0, low = 0, high = 0;
+};
+Speedup SpeedupOf(std::vector<double> ratios);
+
+/// A line of the table: of the runs whose answers do not loop, or of all when every one does.
 struct DemoLine {
   std::string task = {}, drafter = {};
-  int64_t tokens = 0;  ///< all runs together
-  double tokens_per_second = 0;
-  double mean_acceptance_length = 0;  ///< pooled over runs
+  int64_t tokens = 0;                 ///< all runs together
+  int64_t pairs = 0;                  ///< runs that the following are taken from
+  double ms_per_token = 0;            ///< of decoding, median
+  double mean_acceptance_length = 0;  ///< pooled
   std::vector<double> acceptance_per_position = {};
-  double decode_speedup = 1, latency_speedup = 1;  ///< against plain decoding of the same run
-  bool identical = true;
+  Speedup decode, latency;  ///< against plain decoding in the same repetition
+  bool identical = true;    ///< every text byte for byte that of plain decoding with the same seed
   int64_t looping_runs = 0, runs = 0;
   bool proposed = false;
 };

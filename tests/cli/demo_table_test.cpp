@@ -15,7 +15,7 @@ DemoRun Timed(double decode_ms, double total_ms, bool looping = false, bool iden
   run.decode_ms = decode_ms;
   run.total_ms = total_ms;
   run.looping = looping;
-  run.identical = identical;
+  run.text = identical ? "text" : "other text";
   return run;
 }
 
@@ -24,9 +24,9 @@ TEST(DemoTable, MediansOfPairsLeaveLoopsOut) {
   const DemoCell fast{"t", "copy", {Timed(500, 2000), Timed(100, 1000, true), Timed(250, 1500)}};
   const DemoLine line = MakeDemoLine(fast, plain);
   EXPECT_EQ(line.tokens, 300);
-  EXPECT_DOUBLE_EQ(line.decode_speedup, 3.0) << "median of 2 and 4; the looping 10 is left out";
-  EXPECT_DOUBLE_EQ(line.latency_speedup, 1.75);
-  EXPECT_DOUBLE_EQ(line.tokens_per_second, 300);
+  EXPECT_DOUBLE_EQ(line.decode.median, 3.0) << "median of 2 and 4; the looping 10 is left out";
+  EXPECT_DOUBLE_EQ(line.latency.median, 1.75);
+  EXPECT_DOUBLE_EQ(line.ms_per_token, 3.75);
   EXPECT_EQ(line.looping_runs, 1);
   EXPECT_FALSE(line.proposed);
 }
@@ -34,8 +34,34 @@ TEST(DemoTable, MediansOfPairsLeaveLoopsOut) {
 TEST(DemoTable, AllLoopingIsShownAndFlagged) {
   const DemoCell plain{"t", "none", {Timed(1000, 3000, true)}};
   const DemoLine line = MakeDemoLine({"t", "copy", {Timed(500, 2000, true)}}, plain);
-  EXPECT_DOUBLE_EQ(line.decode_speedup, 2.0);
+  EXPECT_DOUBLE_EQ(line.decode.median, 2.0);
   EXPECT_NE(FormatDemoTable(std::vector{line}).find("1 of 1"), std::string::npos);
+}
+
+TEST(DemoTable, CountersComeFromTheRunsThatTimesComeFrom) {
+  DemoRun looping = Timed(100, 1000, true), usual = Timed(500, 2000);
+  looping.metrics.emitted_tokens = 100, looping.metrics.target_passes = 10;
+  usual.metrics.emitted_tokens = 100, usual.metrics.target_passes = 50;
+  const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000)}};
+  const DemoLine line = MakeDemoLine({"t", "copy", {looping, usual}}, plain);
+  EXPECT_DOUBLE_EQ(line.mean_acceptance_length, 2);
+  EXPECT_EQ(line.pairs, 1);
+  EXPECT_FALSE(ToJson(line).contains("decode_speedup")) << "one pair is no measurement";
+  EXPECT_NE(FormatDemoTable(std::vector{line}).find("| -  "), std::string::npos);
+}
+
+TEST(DemoTable, IntervalsOfMediansFollowTheBinomialLaw) {
+  const auto interval = [](int n) {
+    std::vector<double> ratios;
+    for (int i = n; i > 0; --i) ratios.push_back(i);
+    return SpeedupOf(ratios);
+  };
+  EXPECT_DOUBLE_EQ(interval(5).low, 1) << "fewer than six: least and most";
+  EXPECT_DOUBLE_EQ(interval(7).median, 4);
+  EXPECT_DOUBLE_EQ(interval(7).low, 1);
+  EXPECT_DOUBLE_EQ(interval(7).high, 7);
+  EXPECT_DOUBLE_EQ(interval(20).low, 6) << "ranks 6 and 15 hold the median with 95.9 %";
+  EXPECT_DOUBLE_EQ(interval(20).high, 15);
 }
 
 TEST(DemoTable, OneDifferenceIsTold) {
