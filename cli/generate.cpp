@@ -20,6 +20,7 @@
 #include "cli/report.h"
 #include "cli/session.h"
 #include "cli/stop_matcher.h"
+#include "cli/stored_config.h"
 #include "core/error.h"
 #include "verifier/rules.h"
 
@@ -28,13 +29,19 @@ namespace {
 
 using nlohmann::json;
 
-/// Where results go; not part of the configuration that decides them.
+/// Where settings come from and results go; not part of the configuration that decides them.
 struct ResultOptions {
+  std::string config;
   std::string json;
   bool metrics = false;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "config",
+                .flags = "--config",
+                .unit = "REPORT",
+                .help = "repeat the run of this report (--json); flags beside it come on top"},
+          self.config);
     visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the report"}, self.json);
     visit(Field{.name = "metrics", .flags = "--metrics", .help = "print every counter on standard error"},
           self.metrics);
@@ -97,6 +104,12 @@ int RunGenerate(std::span<const std::string> arguments) {
   line.Add({"result", BindFields(results)});
   line.Example("longshot generate --doc report.txt -p 'What went wrong in March?' --spec-type copy -n 200");
   if (!ParseArguments(line, arguments)) return 0;
+  if (!results.config.empty()) {
+    options = {};
+    ReadConfig(results.config, sections);
+    std::vector<std::string> told_already;
+    line.Parse(arguments, told_already);
+  }
 
   // Everything that can be wrong with the request is found before the weights are packed.
   const std::vector<UsedFile> read =
@@ -105,6 +118,8 @@ int RunGenerate(std::span<const std::string> arguments) {
   RequireOwnFile(kept, read);
   RequireOwnFile({"--json", results.json}, read);
   RequireOwnFile({"--json", results.json}, {&kept, 1});
+  const UsedFile repeated{"--config", results.config};
+  RequireOwnFile({"--json", results.json}, {&repeated, 1});
   const ResultFile result(results.json);
   RequireConsistent(options);
   RequireCachePath(cache_options.file);

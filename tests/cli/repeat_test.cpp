@@ -1,62 +1,50 @@
 // labels: real
-// What limits proposals, from the command line.
-// A report's resolved configuration, given back as flags, repeats the run: under rejection the text depends on what was
-// proposed, and so on every measured limit.
+// A report, given back, repeats the run: under rejection the text depends on what was proposed, and so on every
+// measured limit. And what limits proposals, from the command line.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
+#include "core/mapped_file.h"
 #include "tests/cli/run_longshot.h"
+#include "tests/runtime/model/temporary_folder.h"
 
 namespace longshot {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// Runs with `more` flags and returns the report.
-json ReportOf(const std::vector<std::string>& more) {
-  const std::string path =
-      (fs::temp_directory_path() / ("longshot_repeat_" + std::to_string(::getpid()) + ".json")).string();
-  std::vector<std::string> arguments{"generate",
-                                     "-m",
-                                     kModel,
-                                     "--json",
-                                     path,
-                                     "-t",
-                                     "1",
-                                     "-s",
-                                     "7",
-                                     "-n",
-                                     "40",
-                                     "-p",
-                                     "Tell a story of twenty numbers.",
-                                     "--temp",
-                                     "0.9",
-                                     "--ignore-eos",
-                                     "--spec-verify",
-                                     "rejection"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  const Outcome outcome = RunLongshot(arguments);
-  EXPECT_EQ(outcome.status, 0) << outcome.err;
-  std::ifstream in(path);
-  json report = json::parse(in);
-  fs::remove(path);
-  return report;
-}
+class Repeat : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HasModel()) GTEST_SKIP() << "no default model: make model";
+  }
+  /// Runs with these flags and returns the report, which stays at `report_`.
+  json ReportOf(std::vector<std::string> flags) const {
+    flags.insert(flags.begin(), "generate");
+    flags.insert(flags.end(), {"--json", report_});
+    const Outcome outcome = RunLongshot(flags);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return json::parse(ReadFile(report_));
+  }
+  /// As above, and keeps it as the run to be repeated.
+  json FirstReport(const std::string& drafter) const {
+    json report = ReportOf({"-m", kModel, "-t", "1", "-s", "7", "-n", "40", "-p", "Tell a story of twenty numbers.",
+                            "--temp", "0.9", "--ignore-eos", "--spec-verify", "rejection", "--spec-type", drafter});
+    std::filesystem::rename(report_, first_);
+    return report;
+  }
 
-TEST(Repeat, StoredLimitsAndCostsGiveTheSameTextAndTheSameProposals) {
-  if (!HasModel()) GTEST_SKIP() << "no default model: make model";
+  const TemporaryFolder folder_;
+  const std::string report_ = folder_ / "report", first_ = folder_ / "first";
+};
+
+TEST_F(Repeat, AReportGivesTheSameTextAndTheSameProposals) {
   for (const char* drafter : {"window", "token-recycling"}) {
     SCOPED_TRACE(drafter);
-    const json first = ReportOf({"--spec-type", drafter});
+    const json first = FirstReport(drafter);
     ASSERT_FALSE(first["draft_plan"]["verification_ms"].empty()) << "the first run measures";
-    const json& stored = first["config"]["speculative"];
-    const json again = ReportOf({"--spec-type", drafter, "--spec-draft-n-max", stored["num_speculative_tokens"].dump(),
-                                 "--spec-draft-depth", stored["draft_max_depth"].dump(), "--spec-draft-pass-cost",
-                                 stored["draft_pass_cost"].get<std::string>(), "--spec-draft-cost-ratio",
-                                 stored["draft_cost_ratio"].dump()});
+    const json again = ReportOf({"--config", first_});
     EXPECT_TRUE(again["draft_plan"]["verification_ms"].empty()) << "the second run measures nothing";
     EXPECT_EQ(again["config"], first["config"]);
     EXPECT_EQ(again["config_sha256"], first["config_sha256"]);
@@ -64,6 +52,26 @@ TEST(Repeat, StoredLimitsAndCostsGiveTheSameTextAndTheSameProposals) {
     EXPECT_EQ(again["metrics"], first["metrics"]);
     EXPECT_GT(first["metrics"]["spec_decode_num_drafts"], 0) << "nothing was proposed, so nothing was shown";
   }
+}
+
+TEST_F(Repeat, FlagsComeOnTopOfAReport) {
+  json expected = FirstReport("token-recycling")["config"];
+  expected["answer"]["n_predict"] = 7;
+  EXPECT_EQ(ReportOf({"--config", first_, "-n", "7"})["config"], expected);
+}
+
+TEST_F(Repeat, WhatIsNoReportIsRefused) {
+  const auto failure = [&](const std::string& text, const std::string& message) {
+    folder_.Write("first", text);
+    ExpectFailure(RunLongshot({"generate", "--config", first_}), 2, message);
+  };
+  failure("{\"confi", "expected a report with a block `config`");
+  failure("{\"config\": 3}", "expected a report with a block `config`");
+  failure("{\"config\": {\"sampler\": {}}}", "unknown section 'sampler'");
+  failure("{\"config\": {\"sampling\": {\"temprature\": 1}}}", "temperature");
+  ExpectFailure(RunLongshot({"generate", "--config", first_ + "x"}), 1, first_ + "x");
+  folder_.Write("first", "{\"config\": {}}");
+  ExpectFailure(RunLongshot({"generate", "--config", first_, "--json", first_}), 2, "this is the file of --config");
 }
 
 /// Requests that one pass of the target can take run, however short the context.

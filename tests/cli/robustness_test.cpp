@@ -24,14 +24,6 @@ class Robustness : public testing::Test {
     return Path(name);
   }
   /// One line that begins with "error: " and contains `part`.
-  static void ExpectFailure(const Outcome& outcome, int status, const std::string& part) {
-    EXPECT_EQ(outcome.status, status) << outcome.err;
-    EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
-    EXPECT_TRUE(outcome.err.starts_with("error: ")) << outcome.err;
-    EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err << " lacks " << part;
-  }
-
   const TemporaryFolder temporary_;
   const fs::path folder_ = temporary_.path();
 };

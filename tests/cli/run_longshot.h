@@ -1,9 +1,11 @@
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
@@ -88,6 +90,15 @@ class Process {
 inline Outcome RunLongshot(std::vector<std::string> arguments, const std::string& stdout_path = "",
                            const std::string& folder = ".") {
   return Process(std::move(arguments), stdout_path, folder).Wait();
+}
+
+/// One clear line, nothing on standard output.
+inline void ExpectFailure(const Outcome& outcome, int status, const std::string& part) {
+  EXPECT_EQ(outcome.status, status) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_TRUE(outcome.err.starts_with("error: ")) << outcome.err;
+  EXPECT_NE(outcome.err.find(part), std::string::npos) << outcome.err << " lacks " << part;
 }
 
 }  // namespace longshot
