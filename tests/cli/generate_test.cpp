@@ -94,5 +94,19 @@ TEST_F(Generate, PrintedRandomSeedRepeatsTheAnswer) {
   EXPECT_EQ(run(seed).out, first.out);
 }
 
+TEST_F(Generate, MemoryOfALongAnswerIsWhatWasToldAndLittleMore) {
+  const char* const text = "/usr/share/common-licenses/GPL-3";
+  if (!std::filesystem::exists(text)) GTEST_SKIP() << text << " is missing: install the package base-files";
+  const Outcome outcome = RunLongshot({"generate", "-m", kModel, "--json", json_, "-s", "1", "--doc", text, "-p",
+                                       "Who may copy this?", "-c", "8192", "-n", "8", "--temp", "0"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const nlohmann::json memory = Report()["memory_bytes"];
+  const auto of = [&](const char* name) { return memory[name].get<int64_t>(); };
+  EXPECT_GT(Report()["timings"]["prompt_n"], 6000);
+  EXPECT_GT(of("peak"), of("weights") + of("target_kv") * 6 / 8) << "rows that are filled are counted";
+  EXPECT_LT(of("peak"), of("weights") + of("target_kv") + 400'000'000);
+  EXPECT_LT(of("peak"), of("total") + 200'000'000) << "much was not in the table";
+}
+
 }  // namespace
 }  // namespace longshot
