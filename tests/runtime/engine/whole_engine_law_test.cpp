@@ -1,5 +1,6 @@
 // labels: stat
-// The real loop over lookup tables: the joint law of three generated tokens against its exact value.
+// The real loop over lookup tables: the joint law of four generated tokens, the first of them plain, against its exact
+// value.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,7 +14,7 @@
 namespace longshot {
 namespace {
 
-constexpr int kTokens = 3;
+constexpr int kTokens = 4;
 constexpr int64_t kSequences = 400000;
 constexpr double kMostZ = 4.5;
 const std::vector<Token> kPrompt = {1, 2};
