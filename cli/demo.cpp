@@ -28,7 +28,7 @@ struct DemoOptions {
   std::vector<std::string> documents;
   int64_t document_tokens = 6500;
   int64_t n_predict = 256;
-  int64_t repetitions = 3;
+  int64_t repetitions = 4;
   int64_t seed = 1;
   SamplingConfig sampling = {.temperature = 0.7};
   std::string json;
@@ -58,7 +58,7 @@ struct DemoOptions {
                 .flags = "-r,--repetitions",
                 .minimum = 1,
                 .maximum = 1000,
-                .help = "of every question, each with its own seed"},
+                .help = "of every task, each with its own question and seed"},
           self.repetitions);
     visit(Field{.name = "seed",
                 .flags = "-s,--seed",
@@ -72,16 +72,19 @@ struct DemoOptions {
   }
 };
 
-struct Task {
-  std::string_view name;
-  std::string_view question;
-  int64_t section_tokens;  ///< the question quotes this much of the document's middle; 0: nothing
-};
+enum class Task : uint8_t { kQuestion, kCopying };
+constexpr Task kTasks[] = {Task::kQuestion, Task::kCopying};
+std::string_view Name(Task task) { return task == Task::kQuestion ? "question" : "copying"; }
 
-constexpr Task kTasks[] = {
-    {"question", "What is this project for, and how do its parts work together? Answer in your own words.", 0},
-    {"copying", "Repeat this section of the document word for word, changing nothing:", 220},
-};
+/// One for each repetition, and from the beginning again.
+constexpr std::string_view kQuestions[] = {
+    "What is this document for, and how do its parts work together? Answer in your own words.",
+    "Which are the most important points of this document, and why?",
+    "Explain to a new colleague what this document says and whom it concerns.",
+    "Write a summary of this document for a magazine.",
+    "What would somebody criticise who disagrees with this document?"};
+/// Tokens of a quoted section, and of its beginning that the answer is given: small models know then what is wanted.
+constexpr int64_t kSectionTokens = 300, kGivenTokens = 24;
 
 /// The first `limit` tokens of a document, up to the end of a line.
 std::string CutDocument(const Tokenizer& tokenizer, std::string document, int64_t limit) {
@@ -93,29 +96,54 @@ std::string CutDocument(const Tokenizer& tokenizer, std::string document, int64_
   return cut;
 }
 
-/// Whole lines from the middle of a document, about `tokens` of them.
-std::string MiddleSection(const Tokenizer& tokenizer, const std::string& document, int64_t tokens) {
-  const size_t line = document.find('\n', document.size() / 2);
+/// Whole lines from where `share` of a document has passed, about `tokens` of them.
+std::string Section(const Tokenizer& tokenizer, const std::string& document, double share, int64_t tokens) {
+  const size_t line = document.find('\n', static_cast<size_t>(static_cast<double>(document.size()) * share));
   if (line == std::string::npos) return CutDocument(tokenizer, document, tokens);
   return CutDocument(tokenizer, document.substr(line + 1), tokens);
 }
 
-std::vector<std::vector<Token>> BuildPrompts(const Tokenizer& tokenizer, const DemoOptions& options) {
-  if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
-  const std::string document = CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
-  const ChatFormat format = RecognizeChatFormat(tokenizer.vocabulary().chat_template);
-  std::vector<std::vector<Token>> prompts;
-  for (const Task& task : kTasks) {
-    ChatPrompt prompt;
-    prompt.document = document;
-    prompt.question = task.question;
-    if (task.section_tokens > 0) {
-      prompt.question += "\n\n" + MiddleSection(tokenizer, document, task.section_tokens);
-    }
-    prompts.push_back(EncodeChat(tokenizer, format, prompt));
+/// Prompts about one document: another question, another section in each repetition.
+class Prompts {
+ public:
+  Prompts(const Tokenizer& tokenizer, const DemoOptions& options)
+      : tokenizer_(tokenizer),
+        format_(RecognizeChatFormat(tokenizer.vocabulary().chat_template)),
+        repetitions_(options.repetitions) {
+    if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
+    document_ = CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
   }
-  return prompts;
-}
+
+  std::vector<Token> Of(Task task, int64_t repetition) const {
+    ChatPrompt prompt;
+    prompt.document = document_;
+    if (task == Task::kQuestion) {
+      prompt.question = kQuestions[static_cast<size_t>(repetition) % std::size(kQuestions)];
+      return EncodeChat(tokenizer_, format_, prompt);
+    }
+    const double share = static_cast<double>(repetition + 1) / static_cast<double>(repetitions_ + 2);
+    const std::string section = Section(tokenizer_, document_, share, kSectionTokens);
+    prompt.question = "Repeat this section of the document word for word, changing nothing:\n\n" + section;
+    std::vector<Token> tokens = EncodeChat(tokenizer_, format_, prompt);
+    const std::vector<Token> answer = tokenizer_.Encode(section);
+    tokens.insert(tokens.end(), answer.begin(), answer.begin() + std::min(kGivenTokens, std::ssize(answer)));
+    return tokens;
+  }
+
+  int64_t Longest() const {
+    int64_t longest = 0;
+    for (const Task task : kTasks) {
+      for (int64_t r = 0; r < repetitions_; ++r) longest = std::max(longest, std::ssize(Of(task, r)));
+    }
+    return longest;
+  }
+
+ private:
+  const Tokenizer& tokenizer_;
+  ChatFormat format_;
+  int64_t repetitions_;
+  std::string document_;
+};
 
 /// Answers every task with plain decoding and with each drafter, taking turns.
 class Demo {
@@ -127,13 +155,13 @@ class Demo {
     }
   }
 
-  void Run(std::span<const std::vector<Token>> prompts) {
-    for (const Task& task : kTasks) {
-      for (DrafterConfig& contestant : contestants_) cells_.push_back({std::string(task.name), contestant.type, {}});
+  void Run(const Prompts& prompts) {
+    for (const Task task : kTasks) {
+      for (DrafterConfig& contestant : contestants_) cells_.push_back({std::string(Name(task)), contestant.type, {}});
     }
     for (int64_t r = 0; r < options_.repetitions; ++r) {
       for (size_t task = 0; task < std::size(kTasks); ++task) {
-        if (!RunTask(task, prompts[task], r)) return;
+        if (!RunTask(task, prompts.Of(kTasks[task], r), r)) return;
       }
     }
   }
@@ -155,7 +183,7 @@ class Demo {
     for (size_t i = 0; i < runs.size(); ++i) {
       const size_t turn = (i + static_cast<size_t>(repetition)) % runs.size();
       DrafterConfig& contestant = contestants_[turn];
-      Note(fmt::format("\n--- {}, {}, run {} of {}", kTasks[task].name, contestant.type, repetition + 1,
+      Note(fmt::format("\n--- {}, {}, run {} of {}", Name(kTasks[task]), contestant.type, repetition + 1,
                        options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
@@ -202,7 +230,7 @@ json Report(std::span<const DemoLine> lines, DemoOptions& options, const Backend
 
 std::string PairsNote(int64_t runs) {
   constexpr int64_t kMeasurement = 7;
-  return fmt::format("{} runs of every line, each with its own seed; in brackets {}", runs,
+  return fmt::format("{} runs of every line, each with its own question and seed; in brackets {}", runs,
                      runs >= kMeasurement
                          ? "95 % intervals of the medians"
                          : fmt::format("least and most: a look, not a measurement (-r {})", kMeasurement));
@@ -221,10 +249,8 @@ int RunDemo(std::span<const std::string> arguments) {
   const ResultFile result(options.json);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
-  const auto prompts = BuildPrompts(tokenizer, options);
-  size_t longest = 0;
-  for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
-  const auto prompt_tokens = static_cast<int64_t>(longest);
+  const Prompts prompts(tokenizer, options);
+  const int64_t prompt_tokens = prompts.Longest();
   const ModelConfig config = ExtendContext(file->config(), options.runtime, prompt_tokens + options.n_predict);
   const int64_t context = ResolveContext(config, 0, prompt_tokens, prompt_tokens + options.n_predict);
 

@@ -29,6 +29,7 @@ void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
 void AddTo(GenerationMetrics& pool, const GenerationMetrics& run) {
   pool.emitted_tokens += run.emitted_tokens;
   pool.target_passes += run.target_passes;
+  pool.num_drafts += run.num_drafts;
   AddTo(pool.drafted_per_depth, run.drafted_per_depth);
   AddTo(pool.accepted_per_depth, run.accepted_per_depth);
 }

@@ -42,9 +42,11 @@ TEST(DemoTable, CountersComeFromTheRunsThatTimesComeFrom) {
   DemoRun looping = Timed(100, 1000, true), usual = Timed(500, 2000);
   looping.metrics.emitted_tokens = 100, looping.metrics.target_passes = 10;
   usual.metrics.emitted_tokens = 100, usual.metrics.target_passes = 50;
+  usual.metrics.num_drafts = 40, usual.metrics.drafted_per_depth = {40}, usual.metrics.accepted_per_depth = {30};
   const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000)}};
   const DemoLine line = MakeDemoLine({"t", "copy", {looping, usual}}, plain);
   EXPECT_DOUBLE_EQ(line.mean_acceptance_length, 2);
+  EXPECT_EQ(line.acceptance_per_position, std::vector<double>{0.75});
   EXPECT_EQ(line.pairs, 1);
   EXPECT_FALSE(ToJson(line).contains("decode_speedup")) << "one pair is no measurement";
   EXPECT_NE(FormatDemoTable(std::vector{line}).find("| -  "), std::string::npos);
