@@ -177,8 +177,7 @@ void Model::Attend(const Layer& layer, int index, const ForwardArgs& args, Scrat
     backend_->RmsNorm(q, layer.q_norm->data(), config_.head_dim, config_.norm_eps, q);
     backend_->RmsNorm(k, layer.k_norm->data(), config_.head_dim, config_.norm_eps, k);
   }
-  backend_->Rope(q, config_.heads, rope);
-  backend_->Rope(k, config_.kv_heads, rope);
+  backend_->Rope(qkv.Columns(0, q.cols + k.cols), config_.heads + config_.kv_heads, rope);
   backend_->AppendKv(*args.kv, index, args.topology.base + args.first_row, k, v);
   backend_->Attention({.q = q,
                        .out = attention,
@@ -206,11 +205,8 @@ void Model::FeedForward(const Layer& layer, int64_t rows, Scratch& scratch) cons
                     .norm_eps = config_.norm_eps,
                     .epilogue = Epilogue::kSwiGlu,
                     .role = ProductRole::kGateUp});
-  backend_->Matmul({.x = inner,
-                    .weights = layer.down.get(),
-                    .y = hidden,
-                    .epilogue = Epilogue::kAdd,
-                    .role = ProductRole::kDown});
+  backend_->Matmul(
+      {.x = inner, .weights = layer.down.get(), .y = hidden, .epilogue = Epilogue::kAdd, .role = ProductRole::kDown});
 }
 
 MatrixView Model::Forward(const ForwardArgs& args, Scratch& scratch) const {
