@@ -80,6 +80,7 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   };
   generate.restore = request.restore;
   generate.keep = request.keep;
+  generate.on_phase = request.on_phase;
   generate.interrupted = Interrupted;
   answer.result = engine.Generate(generate);
   progress.Finish();

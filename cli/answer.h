@@ -27,6 +27,7 @@ struct AnswerRequest {
   std::function<DraftPlan(SequenceId)> measure = {};
   std::function<int64_t(SequenceId)> restore;  ///< as in `GenerateRequest`; may be empty, as the two below
   std::function<void(SequenceId)> keep;
+  std::function<void(Phase)> on_phase = {};       ///< as in `GenerateRequest`; may be empty
   std::function<void(std::string_view)> on_text;  ///< text as it becomes certain; may be empty
 };
 

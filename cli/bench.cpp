@@ -237,8 +237,7 @@ int RunBench(std::span<const std::string> arguments) {
 
   const auto backend = MakeBackend(options.runtime, *file);
   setting.backend = backend->Describe();
-  setting.roofs.bytes_per_ms = ProbeReadBandwidth(static_cast<int>(options.runtime.threads));
-  setting.roofs.flops_per_ms = backend->PeakProductRate() / 1e3;
+  setting.roofs = ProbeRoofs(*backend);
   const DType k_type = CacheType(setting.type_k), v_type = CacheType(setting.type_v);
   const int64_t kv_bytes = int64_t{config.layers} * config.kv_heads * config.head_dim *
                            (Info(k_type).block_bytes + Info(v_type).block_bytes);

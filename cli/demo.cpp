@@ -259,7 +259,7 @@ int RunDemo(std::span<const std::string> arguments) {
   for (const DrafterEntry& entry : Drafters()) {
     draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
   }
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, context, draft_bytes);
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = context, .draft_bytes = draft_bytes});
   Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens, options.sampling.temperature));
   Demo demo(options, tokenizer, *loaded.target);
   demo.Run(prompts);

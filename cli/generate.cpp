@@ -5,6 +5,7 @@
 #include <random>
 
 #include "cli/answer.h"
+#include "cli/breakdown.h"
 #include "cli/build_info.h"
 #include "cli/cached_prompt.h"
 #include "cli/command.h"
@@ -13,6 +14,7 @@
 #include "cli/idle_drafter.h"
 #include "cli/interrupt.h"
 #include "cli/loaded_target.h"
+#include "cli/memory_table.h"
 #include "cli/option_conflicts.h"
 #include "cli/output.h"
 #include "cli/own_file.h"
@@ -43,7 +45,9 @@ struct ResultOptions {
                 .help = "repeat the run of this report (--json); flags beside it come on top"},
           self.config);
     visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the report"}, self.json);
-    visit(Field{.name = "metrics", .flags = "--metrics", .help = "print every counter on standard error"},
+    visit(Field{.name = "metrics",
+                .flags = "--metrics",
+                .help = "print every counter, and what each phase spent on which operations, on standard error"},
           self.metrics);
   }
 };
@@ -89,6 +93,17 @@ json Report(std::span<const Section> sections, std::span<const Token> prompt, co
   report["device"] = DeviceJson(loaded.backend->Describe());
   report["model_sha256"] = loaded.model->file().Sha256();
   return report;
+}
+
+/// Prints the breakdown and adds it to the report. The roofs are probed here, once the report has told how much memory
+/// the run took: the probe takes some of its own, and is left out where that could be too much.
+void TellOperations(TimedBackend& backend, const Breakdown& breakdown, const Answer& answer, json& report) {
+  backend.CountInto(nullptr);
+  const bool probed = !Interrupted() && AvailableMemory() > 2 * kProbeBytes;
+  const Roofs roofs = probed ? ProbeRoofs(backend) : Roofs{};
+  const PhaseTimes& times = answer.result.metrics.time_ms;
+  if (const std::string table = breakdown.Table(times, roofs); !table.empty()) Note(table);
+  report["operations"] = breakdown.ToJson(times, roofs);
 }
 
 }  // namespace
@@ -150,8 +165,11 @@ int RunGenerate(std::span<const std::string> arguments) {
   }
 
   CatchInterrupt();
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, options.answer.ctx_size,
-                                   choice.MostBytes({options.answer.ctx_size, config.vocab_size}));
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config,
+                                   {.context = options.answer.ctx_size,
+                                    .draft_bytes = choice.MostBytes({options.answer.ctx_size, config.vocab_size}),
+                                    .timed = results.metrics});
+  Breakdown breakdown;
   const auto drafter = MakeDrafter(options.drafter);
   CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
   Engine engine(loaded.target.get(), verifier.get(), drafter.get());
@@ -164,14 +182,17 @@ int RunGenerate(std::span<const std::string> arguments) {
                         .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
                         .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
                         .on_text = WriteOutput};
+  if (loaded.timed) request.on_phase = [&](Phase phase) { loaded.timed->CountInto(&breakdown.of(phase)); };
   SizeDrafts(*loaded.target, options.drafter, request);
   const Answer answer = RunAnswer(engine, tokenizer, request);
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
   PrintSummary(options, results, answer);
+  json report;
   if (result.wanted()) {
-    result.Write(Dump(
-        Report(sections, prompt, loaded, answer, WorstExactness(*verifier, choice.exactness()), drafter->bytes())));
+    report = Report(sections, prompt, loaded, answer, WorstExactness(*verifier, choice.exactness()), drafter->bytes());
   }
+  if (loaded.timed) TellOperations(*loaded.timed, breakdown, answer, report);
+  if (result.wanted()) result.Write(Dump(report));
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }
 

@@ -24,11 +24,16 @@ MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes) 
 }
 
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
-                        int64_t context, int64_t draft_bytes) {
+                        const TargetNeeds& needs) {
   LoadedTarget loaded;
   loaded.backend = MakeBackend(options, *file);
-  const ModelTargetOptions target = TargetOptions(options, context);
-  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, draft_bytes));
+  if (needs.timed) {
+    auto timed = std::make_unique<TimedBackend>(std::move(loaded.backend));
+    loaded.timed = timed.get();
+    loaded.backend = std::move(timed);
+  }
+  const ModelTargetOptions target = TargetOptions(options, needs.context);
+  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, needs.draft_bytes));
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
   return loaded;

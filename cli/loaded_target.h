@@ -7,6 +7,7 @@
 #include "cli/memory_plan.h"
 #include "cli/runtime_options.h"
 #include "kernels/kernels.h"
+#include "kernels/timed/timed_backend.h"
 #include "runtime/engine/model_target.h"
 #include "runtime/model/model.h"
 
@@ -15,6 +16,7 @@ namespace longshot {
 /// A model with its cache, ready to answer. Members are destroyed in the right order.
 struct LoadedTarget {
   std::unique_ptr<Backend> backend;
+  TimedBackend* timed = nullptr;  ///< the backend, if its operations are timed
   std::unique_ptr<Model> model;
   std::unique_ptr<ModelTarget> target;
   MemoryTable memory;
@@ -25,11 +27,17 @@ ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context)
 /// The memory that such a target takes, beside `draft_bytes` of a drafter.
 MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0);
 
+/// What a run asks of its target.
+struct TargetNeeds {
+  int64_t context = 0;      ///< tokens
+  int64_t draft_bytes = 0;  ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
+  bool timed = false;       ///< time every operation
+};
+
 /// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` as `MakeBackend` does.
-/// `draft_bytes`: what the drafter may come to hold (`DrafterEntry::most_bytes`).
 /// Errors: kCapacity when memory is short; those of `MakeBackend` and `Model`.
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
-                        int64_t context, int64_t draft_bytes);
+                        const TargetNeeds& needs);
 
 /// Resolves the drafter's open limits from passes timed on a sequence as it stands: chains, or trees of four children a
 /// node for a drafter that branches; the window drafter's own passes through its view. Errors: those of `ResolveDraft`.

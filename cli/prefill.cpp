@@ -99,7 +99,7 @@ int RunPrefill(std::span<const std::string> arguments) {
   ResolveContext(config, options.ctx_size, count, count);
 
   CatchInterrupt();
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, count, 0);
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = count});
   CachedPrompt cache(options.cache.file, tokens, *loaded.target);
   ReadSequence sequence(*loaded.target, count);
   const int64_t reused = cache.Restore(sequence.id());

@@ -67,14 +67,9 @@ json TimingsJson(const GenerationMetrics& metrics) {
 }
 
 json PhasesJson(const PhaseTimes& times) {
-  return {{"restore", times.restore},
-          {"prefill_target", times.prefill},
-          {"prefill_draft", times.prefill_draft},
-          {"sizing", times.sizing},
-          {"draft", times.draft},
-          {"score", times.score},
-          {"verify", times.verify},
-          {"commit", times.commit}};
+  json phases;
+  for (int i = 0; i < kPhases; ++i) phases[Name(static_cast<Phase>(i))] = times.of(static_cast<Phase>(i));
+  return phases;
 }
 
 json DeviceJson(const BackendInfo& info) {

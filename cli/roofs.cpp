@@ -11,7 +11,7 @@
 namespace longshot {
 namespace {
 
-constexpr int64_t kProbeWords = int64_t{1} << 26;  // 512 MiB: past the last-level caches of today's servers
+constexpr int64_t kProbeWords = kProbeBytes / int64_t{sizeof(uint64_t)};
 constexpr int kProbeTries = 8;
 
 /// Shortest of `tries` runs, in milliseconds, after one that warms up.
@@ -48,6 +48,11 @@ double ProbeReadBandwidth(int threads) {
                   [&](int64_t begin, int64_t end) { sum += SumOf(words.data() + begin, end - begin); });
   });
   return static_cast<double>(kProbeWords) * sizeof(uint64_t) / ms;
+}
+
+Roofs ProbeRoofs(Backend& backend) {
+  return {.bytes_per_ms = ProbeReadBandwidth(backend.Describe().threads),
+          .flops_per_ms = backend.PeakProductRate() / 1e3};
 }
 
 PassWork WorkOfPass(const Model& model, int64_t depth, int64_t rows, bool head, int64_t kv_bytes_per_token) {

@@ -13,9 +13,13 @@ struct Roofs {
   double flops_per_ms = 0;  ///< large plain products of the backend's library, all threads
 };
 
-/// Best of several tries, bytes per millisecond. Makes and ends a thread team of its own. Cost: about half a
-/// second.
+/// Best of several tries, bytes per millisecond. Makes and ends a thread team of its own, and takes `kProbeBytes`.
+/// Cost: about half a second.
 double ProbeReadBandwidth(int threads);
+inline constexpr int64_t kProbeBytes = int64_t{512} << 20;  ///< past the last-level caches of today's servers
+
+/// Both, for the threads and the numeric path of `backend`.
+Roofs ProbeRoofs(Backend& backend);
 
 /// Least work of a pass: what has to be read and multiplied whatever the kernels do.
 struct PassWork {

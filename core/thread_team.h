@@ -34,10 +34,15 @@ class ThreadTeam {
               const_cast<void*>(static_cast<const void*>(&work)));
   }
 
-  /// Runs `work(begin, end)` on a static partition of [0, count) in multiples of `grain`.
+  /// Runs `work(begin, end)` on a static partition of [0, count) in multiples of `grain`. A range of at most one grain
+  /// is the caller's alone: no worker is waited for.
   template <class Work>
   void ForRange(int64_t count, int64_t grain, Work&& work) {
     const int64_t units = (count + grain - 1) / grain;
+    if (units <= 1) {
+      if (count > 0) work(int64_t{0}, count);
+      return;
+    }
     Run([&](int worker) {
       const int64_t begin = units * worker / size_ * grain;
       const int64_t end = std::min(count, units * (worker + 1) / size_ * grain);

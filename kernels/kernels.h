@@ -69,6 +69,9 @@ enum class Epilogue : uint8_t {
   kSwiGlu,  ///< rows of W alternate gate, up: y = silu(gate) * up, half as many columns as W has rows
 };
 
+/// Which of a decoder's products one is: for those who measure, no number depends on it.
+enum class ProductRole : uint8_t { kOther, kQkv, kAttentionOutput, kGateUp, kDown, kHead };
+
 /// One product, y [T, outputs] from x [T, inputs]. A row's numbers do not depend on T.
 struct MatmulArgs {
   MatrixView x;
@@ -78,6 +81,7 @@ struct MatmulArgs {
   float norm_eps = 0.0f;
   const float* bias = nullptr;  ///< [outputs] or nullptr
   Epilogue epilogue = Epilogue::kNone;
+  ProductRole role = ProductRole::kOther;
 };
 
 /// Shape of one sequence's KV rows.

@@ -20,6 +20,9 @@
 namespace longshot {
 namespace {
 
+/// Rows of RoPE that cost about as much as a barrier.
+constexpr int64_t kRopeRows = 8;
+
 /// Page-aligned host memory, zero until written.
 class CpuBuffer final : public Buffer {
  public:
@@ -184,7 +187,7 @@ void CpuBackend::RopeTable(std::span<const int64_t> positions, std::span<const d
 
 void CpuBackend::Rope(MatrixView x, int heads, MatrixView table) {
   const int64_t head_dim = x.cols / heads, pairs = table.cols / 2;
-  team_.ForRange(x.rows, 1, [&](int64_t begin, int64_t end) {
+  team_.ForRange(x.rows, kRopeRows, [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t) {
       for (int h = 0; h < heads; ++h) {
         kernels_->rotate(x.data + t * x.stride + h * head_dim, table.data + t * table.stride, pairs);

@@ -63,12 +63,15 @@ void NormBf16(const float* x, const float* weight, int64_t n, float eps, uint16_
 }
 
 void SwiGlu(const float* x, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; i += 16) {
-    const int64_t lanes = n - i < 16 ? n - i : 16;
-    float gate[16] = {}, up[16] = {};
-    for (int64_t j = 0; j < lanes; ++j) gate[j] = x[2 * (i + j)], up[j] = x[2 * (i + j) + 1];
-    StorePart(Silu(F32x16::Load(gate)) * F32x16::Load(up), y + i, lanes);
-  }
+  const auto of_pairs = [](const float* pairs) {
+    return Silu(F32x16::LoadOfPairs<0>(pairs)) * F32x16::LoadOfPairs<1>(pairs);
+  };
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) of_pairs(x + 2 * i).Store(y + i);
+  if (i == n) return;
+  float padded[32] = {};
+  std::memcpy(padded, x + 2 * i, static_cast<size_t>(n - i) * 2 * sizeof(float));
+  StorePart(of_pairs(padded), y + i, n - i);
 }
 
 void Rotate(float* x, const float* table, int64_t pairs) {

@@ -28,6 +28,16 @@ struct F32x16 {
     };
     return {half(p), half(p + 16)};
   }
+  /// The even (kOdd 0) or odd elements of 32 consecutive floats.
+  template <int kOdd>
+  static F32x16 LoadOfPairs(const float* p) {
+    const auto half = [](const float* pairs) {
+      // Each 128-bit lane gives two of the first eight floats, then two of the last eight.
+      const __m256 x = _mm256_shuffle_ps(_mm256_loadu_ps(pairs), _mm256_loadu_ps(pairs + 8), kOdd ? 0xdd : 0x88);
+      return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(x), 0xd8));
+    };
+    return {half(p), half(p + 16)};
+  }
   void Store(float* p) const {
     _mm256_storeu_ps(p, lo);
     _mm256_storeu_ps(p + 8, hi);

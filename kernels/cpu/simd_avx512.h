@@ -24,6 +24,13 @@ struct F32x16 {
     const __m512i pairs = _mm512_loadu_si512(p), high = _mm512_set1_epi32(static_cast<int>(0xffff0000));
     return {_mm512_castsi512_ps(kOdd ? _mm512_and_si512(pairs, high) : _mm512_slli_epi32(pairs, 16))};
   }
+  /// The even (kOdd 0) or odd elements of 32 consecutive floats.
+  template <int kOdd>
+  static F32x16 LoadOfPairs(const float* p) {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i wanted = _mm512_or_si512(even, _mm512_set1_epi32(kOdd));
+    return {_mm512_permutex2var_ps(_mm512_loadu_ps(p), wanted, _mm512_loadu_ps(p + 16))};
+  }
   void Store(float* p) const { _mm512_storeu_ps(p, v); }
 };
 

@@ -55,6 +55,8 @@ struct GenerateRequest {
   std::function<void(SequenceId)> keep = {};
   /// Polled between passes: true interrupts cleanly.
   std::function<bool()> interrupted = {};
+  /// Called whenever a phase begins, within the time that is charged to it.
+  std::function<void(Phase)> on_phase = {};
   /// Milliseconds by which phases are timed, for the metrics and for drafters that decide by time; empty: the wall
   /// clock.
   std::function<double()> now_ms = {};

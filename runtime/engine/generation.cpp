@@ -57,6 +57,7 @@ void Generation::Reserve() {
 void Generation::Restore() {
   if (!request_.restore) return;
   watch_.LapMs();
+  Announce(Phase::kRestore);
   const int64_t rows = request_.restore(sequence_.id());
   result_.metrics.cached_tokens = rows;
   CHECK(rows >= 0 && rows < std::ssize(request_.prompt) && parts_.target->committed(sequence_.id()) == rows,
@@ -82,6 +83,7 @@ bool Generation::Prefill() {
     prefill.tap = &tap;
   }
   watch_.LapMs();
+  Announce(Phase::kPrefill);
   const bool complete = prefill.tokens.empty() || parts_.target->Prefill(prefill);
   result_.metrics.time_ms.prefill += watch_.LapMs();
   if (!complete) {
@@ -90,6 +92,7 @@ bool Generation::Prefill() {
     return false;
   }
   CHECK(parts_.target->committed(sequence_.id()) == std::ssize(request_.prompt) - 1);
+  Announce(Phase::kPrefillDraft);
   parts_.drafter->Begin({.target = parts_.target,
                          .sequence = sequence_.id(),
                          .prompt = request_.prompt,
@@ -112,20 +115,25 @@ bool Generation::Round() {
   watch_.LapMs();
   if (round_ == 1 && request_.size_drafts) SizeDrafts();
   time.sizing += watch_.LapMs();
+  Announce(Phase::kDraft);
   Propose();
   draft_ms_ = watch_.LapMs();
   time.draft += draft_ms_;
+  Announce(Phase::kScore);
   Score();
   pass_ms_ = watch_.LapMs();
   time.score += pass_ms_;
+  Announce(Phase::kVerify);
   laws_.Bind(scored_, &tree_, history_);
   KeyedRandom random(request_.seed, kNoiseSequence, round_);
   parts_.verifier->Verify(tree_, laws_, noise_, random, verdict_);
   time.verify += watch_.LapMs();
   Emit();
   watch_.LapMs();
+  Announce(Phase::kCommit);
   parts_.target->Commit(sequence_.id(), verdict_.path);
   time.commit += watch_.LapMs();
+  Announce(Phase::kDraft);
   Observe();
   time.draft += watch_.LapMs();
   ++round_;
@@ -133,6 +141,7 @@ bool Generation::Round() {
 }
 
 void Generation::SizeDrafts() {
+  Announce(Phase::kSizing);
   sizes_ = request_.size_drafts(sequence_.id());
   CHECK(sizes_.max_nodes <= request_.draft_max_nodes && sizes_.max_depth <= request_.draft_max_depth,
         "proposals of {} nodes to depth {}, room is for {} and {}", sizes_.max_nodes, sizes_.max_depth,

@@ -53,6 +53,9 @@ class Generation {
   int64_t remaining() const { return limit_ - static_cast<int64_t>(result_.tokens.size()); }
   /// Makes room for everything that rounds fill: they allocate nothing.
   void Reserve();
+  void Announce(Phase phase) const {
+    if (request_.on_phase) request_.on_phase(phase);
+  }
   void Restore();
   void SizeDrafts();
   void Propose();

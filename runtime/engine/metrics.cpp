@@ -18,7 +18,28 @@ void CountDepths(int64_t depth, std::vector<int64_t>& counts) {
   for (int64_t i = 0; i < depth; ++i) ++counts[i];
 }
 
+struct PhaseEntry {
+  std::string_view name;
+  double PhaseTimes::*time;
+};
+
+/// In the order of `Phase`.
+constexpr PhaseEntry kPhaseTable[kPhases] = {
+    {"restore", &PhaseTimes::restore},
+    {"prefill_target", &PhaseTimes::prefill},
+    {"prefill_draft", &PhaseTimes::prefill_draft},
+    {"sizing", &PhaseTimes::sizing},
+    {"draft", &PhaseTimes::draft},
+    {"score", &PhaseTimes::score},
+    {"verify", &PhaseTimes::verify},
+    {"commit", &PhaseTimes::commit},
+};
+
 }  // namespace
+
+std::string_view Name(Phase phase) { return kPhaseTable[static_cast<size_t>(phase)].name; }
+
+double PhaseTimes::of(Phase phase) const { return this->*kPhaseTable[static_cast<size_t>(phase)].time; }
 
 double GenerationMetrics::MeanAcceptanceLength() const { return Ratio(emitted_tokens, target_passes); }
 

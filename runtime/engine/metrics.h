@@ -2,12 +2,19 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/types.h"
 #include "runtime/spec/drafter.h"
 
 namespace longshot {
+
+/// What a generation spends its time on, in the order in which phases first occur.
+enum class Phase : uint8_t { kRestore, kPrefill, kPrefillDraft, kSizing, kDraft, kScore, kVerify, kCommit };
+inline constexpr int kPhases = 8;
+/// As reports call it: "prefill_target".
+std::string_view Name(Phase phase);
 
 /// Wall time by phase, milliseconds.
 struct PhaseTimes {
@@ -16,6 +23,7 @@ struct PhaseTimes {
   double prefill_draft = 0;  ///< the drafter's own start: its index of the prompt, its own prefill
   double sizing = 0;         ///< passes timed to size proposals
   double draft = 0, score = 0, verify = 0, commit = 0;
+  double of(Phase phase) const;
   double decode() const { return draft + score + verify + commit; }
   double total() const { return restore + prefill + prefill_draft + sizing + decode(); }
 };

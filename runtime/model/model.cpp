@@ -171,13 +171,13 @@ void Model::Attend(const Layer& layer, int index, const ForwardArgs& args, Scrat
                     .y = qkv,
                     .norm = layer.attention_norm->data(),
                     .norm_eps = config_.norm_eps,
-                    .bias = layer.qkv_bias ? layer.qkv_bias->data() : nullptr});
+                    .bias = layer.qkv_bias ? layer.qkv_bias->data() : nullptr,
+                    .role = ProductRole::kQkv});
   if (config_.qk_norm) {
     backend_->RmsNorm(q, layer.q_norm->data(), config_.head_dim, config_.norm_eps, q);
     backend_->RmsNorm(k, layer.k_norm->data(), config_.head_dim, config_.norm_eps, k);
   }
-  backend_->Rope(q, config_.heads, rope);
-  backend_->Rope(k, config_.kv_heads, rope);
+  backend_->Rope(qkv.Columns(0, q.cols + k.cols), config_.heads + config_.kv_heads, rope);
   backend_->AppendKv(*args.kv, index, args.topology.base + args.first_row, k, v);
   backend_->Attention({.q = q,
                        .out = attention,
@@ -187,7 +187,11 @@ void Model::Attend(const Layer& layer, int index, const ForwardArgs& args, Scrat
                        .topology = args.topology,
                        .first_row = args.first_row,
                        .views = (args.view ? args.view : &full_view_)->Layer(index)});
-  backend_->Matmul({.x = attention, .weights = layer.output.get(), .y = hidden, .epilogue = Epilogue::kAdd});
+  backend_->Matmul({.x = attention,
+                    .weights = layer.output.get(),
+                    .y = hidden,
+                    .epilogue = Epilogue::kAdd,
+                    .role = ProductRole::kAttentionOutput});
 }
 
 /// h += W_down (silu(W_gate n) * W_up n), n = RMSNorm(h). Source: Shazeer 2020, arXiv 2002.05202.
@@ -199,8 +203,10 @@ void Model::FeedForward(const Layer& layer, int64_t rows, Scratch& scratch) cons
                     .y = inner,
                     .norm = layer.ffn_norm->data(),
                     .norm_eps = config_.norm_eps,
-                    .epilogue = Epilogue::kSwiGlu});
-  backend_->Matmul({.x = inner, .weights = layer.down.get(), .y = hidden, .epilogue = Epilogue::kAdd});
+                    .epilogue = Epilogue::kSwiGlu,
+                    .role = ProductRole::kGateUp});
+  backend_->Matmul(
+      {.x = inner, .weights = layer.down.get(), .y = hidden, .epilogue = Epilogue::kAdd, .role = ProductRole::kDown});
 }
 
 MatrixView Model::Forward(const ForwardArgs& args, Scratch& scratch) const {
@@ -228,7 +234,8 @@ MatrixView Model::Forward(const ForwardArgs& args, Scratch& scratch) const {
                     .weights = head_.get(),
                     .y = logits,
                     .norm = output_norm_->data(),
-                    .norm_eps = config_.norm_eps});
+                    .norm_eps = config_.norm_eps,
+                    .role = ProductRole::kHead});
   return logits;
 }
 

@@ -54,6 +54,29 @@ TEST_F(Generate, TextGoesToStandardOutputAndTheReportAgrees) {
   EXPECT_NE(outcome.err.find("draft acceptance = "), std::string::npos);
 }
 
+TEST_F(Generate, MetricsTellWhatOperationsTookAndChangeNothing) {
+  const std::vector<std::string> request = {"-p", "Name three colours.", "-n", "24", "--spec-type", "copy"};
+  const Outcome plain = RunLongshot(Arguments(request));
+  ASSERT_EQ(plain.status, 0) << plain.err;
+  EXPECT_FALSE(Report().contains("operations"));
+  std::vector<std::string> measured = request;
+  measured.push_back("--metrics");
+  const Outcome outcome = RunLongshot(Arguments(measured));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, plain.out);
+  EXPECT_NE(outcome.err.find("gate/up product"), std::string::npos) << outcome.err;
+  const nlohmann::json report = Report(), phases = report["operations"]["phases"];
+  ASSERT_TRUE(phases.contains("prefill_target") && phases.contains("sizing") && phases.contains("score")) << phases;
+  for (const auto& [name, phase] : phases.items()) {
+    double sum = 0;
+    for (const auto& operation : phase["operations"]) sum += operation["ms"].get<double>();
+    EXPECT_GT(sum, 0) << name;
+    EXPECT_LE(sum, phase["ms"].get<double>() + 1e-6) << name;
+    EXPECT_NEAR(sum + phase["outside_operations_ms"].get<double>(), phase["ms"].get<double>(), 1e-6) << name;
+    EXPECT_EQ(phase["ms"], report["phases_ms"][name]);
+  }
+}
+
 TEST_F(Generate, StopStringEndsBeforeItself) {
   const Outcome outcome = RunLongshot(Arguments(
       {"-p", "Count from 1 to 9, with commas.", "-n", "60", "--temp", "0", "--stop", "4", "--spec-type", "none"}));

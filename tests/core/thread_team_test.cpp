@@ -104,6 +104,20 @@ TEST(ThreadTeam, RangesAreCoveredOnceInMultiplesOfTheGrain) {
   }
 }
 
+TEST(ThreadTeam, ARangeOfOneGrainIsTheCallers) {
+  ThreadTeam team(4);
+  for (const int64_t count : {1, 7, 8}) {
+    std::vector<std::thread::id> ids;
+    team.ForRange(count, 8, [&](int64_t begin, int64_t end) {
+      EXPECT_EQ(begin, 0);
+      EXPECT_EQ(end, count);
+      ids.push_back(std::this_thread::get_id());
+    });
+    EXPECT_EQ(ids, std::vector<std::thread::id>{std::this_thread::get_id()});
+  }
+  EXPECT_THROW(team.ForRange(1, 8, [](int64_t, int64_t) { throw 1; }), int);
+}
+
 TEST(ThreadTeam, ManyTeamsComeAndGo) {
   for (int i = 0; i < 100; ++i) {
     ThreadTeam team(1 + i % 4);

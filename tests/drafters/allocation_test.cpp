@@ -13,6 +13,7 @@
 
 #include "drafters/registry.h"
 #include "kernels/backends.h"
+#include "kernels/timed/timed_backend.h"
 #include "runtime/engine/engine.h"
 #include "runtime/engine/model_target.h"
 #include "tests/drafters/every_drafter.h"
@@ -126,6 +127,17 @@ TEST_P(DecodeLoop, AllocatesNothingAfterWarmUp) {
 
 TEST_P(DecodeLoop, AnAllocationWouldBeCounted) {
   EXPECT_GE(AllocationsAfterWarmUp(model_, {.drafter = std::string(GetParam().name)}, 16), (kTokens - kWarmUp) / 16);
+}
+
+TEST(TimedDecodeLoop, AllocatesNothingAfterWarmUp) {
+  TimedBackend backend(MakeCpuBackend({.threads = 2}));
+  const auto file =
+      std::make_shared<const ModelFile>(ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/llama"));
+  const Model model(&backend, file, file->config());
+  OperationCosts costs{};
+  backend.CountInto(&costs);
+  EXPECT_EQ(AllocationsAfterWarmUp(model, {.drafter = "copy"}), 0);
+  EXPECT_GT(costs[static_cast<size_t>(Operation::kAttention)].calls, kTokens / kDepth);
 }
 
 INSTANTIATE_TEST_SUITE_P(Registry, DecodeLoop, EveryDrafter(), DrafterTestName);

@@ -5,6 +5,25 @@
 namespace longshot {
 namespace {
 
+TEST(PhaseTimes, EachPhaseHasItsNameAndTime) {
+  const PhaseTimes times{
+      .restore = 1, .prefill = 2, .prefill_draft = 3, .sizing = 4, .draft = 5, .score = 6, .verify = 7, .commit = 8};
+  double total = 0;
+  for (int i = 0; i < kPhases; ++i) {
+    EXPECT_EQ(times.of(static_cast<Phase>(i)), i + 1);
+    total += times.of(static_cast<Phase>(i));
+  }
+  EXPECT_EQ(total, times.total());
+  EXPECT_EQ(Name(Phase::kRestore), "restore");
+  EXPECT_EQ(Name(Phase::kPrefill), "prefill_target");
+  EXPECT_EQ(Name(Phase::kPrefillDraft), "prefill_draft");
+  EXPECT_EQ(Name(Phase::kSizing), "sizing");
+  EXPECT_EQ(Name(Phase::kDraft), "draft");
+  EXPECT_EQ(Name(Phase::kScore), "score");
+  EXPECT_EQ(Name(Phase::kVerify), "verify");
+  EXPECT_EQ(Name(Phase::kCommit), "commit");
+}
+
 TEST(GenerationMetrics, RatesOfNothingAreZero) {
   const GenerationMetrics metrics;
   EXPECT_EQ(metrics.MeanAcceptanceLength(), 0.0);
