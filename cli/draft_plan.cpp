@@ -9,8 +9,11 @@
 namespace longshot {
 namespace {
 
-/// Tiles of 16 rows make cost a staircase: the first row of the second one is a point of its own.
-constexpr int kMeasuredRows[] = {1, 2, 4, 8, 16, 17, kMostTimedRows};
+/// A timed pass is time without a token: few are. Where 16 rows cost less than `kCheap` rows, more may pay: the first
+/// row of the second tile of 16 is a point of its own there, for cost may be a staircase.
+constexpr int kTimedRows[] = {1, 6, 16, 17, kMostTimedRows};
+constexpr int kFirstCheapRows = 17;
+constexpr double kCheap = 1.5;
 
 /// Limits that the user named, or 0.
 DraftLimits ExplicitLimits(const DrafterConfig& config) {
@@ -32,11 +35,12 @@ void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int6
 }
 
 VerificationCost Measure(const PassTimer& timer) {
-  std::vector<int> rows;
-  for (const int n : kMeasuredRows) {
-    if (n <= timer.timed_rows) rows.push_back(n);
+  std::vector<VerificationCost::Point> points;
+  for (const int n : kTimedRows) {
+    if (n > timer.timed_rows || (n >= kFirstCheapRows && points.back().ms > kCheap * points.front().ms)) break;
+    points.push_back({n, timer.verification_ms(n)});
   }
-  return VerificationCost::Measure(rows, 1, timer.verification_ms);
+  return VerificationCost(std::move(points));
 }
 
 /// As the configuration stores it.

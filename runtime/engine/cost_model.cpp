@@ -16,19 +16,6 @@ VerificationCost::VerificationCost(std::vector<Point> points) : points_(std::mov
   }
 }
 
-VerificationCost VerificationCost::Measure(std::span<const int> rows, int repeats,
-                                           const std::function<double(int rows)>& measure) {
-  CHECK(repeats % 2 == 1, "repeats {}", repeats);
-  std::vector<Point> points;
-  std::vector<double> times(repeats);
-  for (int count : rows) {
-    for (double& ms : times) ms = measure(count);
-    std::sort(times.begin(), times.end());
-    points.push_back({count, times[repeats / 2]});
-  }
-  return VerificationCost(std::move(points));
-}
-
 double VerificationCost::Ms(int rows) const {
   CHECK(rows >= 1 && rows <= max_rows(), "{} rows of {} measured", rows, max_rows());
   size_t i = 0;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <span>
 #include <vector>
 
@@ -19,11 +18,6 @@ class VerificationCost {
 
   /// REQUIRES: points not empty, the first at 1 row, rows ascending, ms > 0.
   explicit VerificationCost(std::vector<Point> points);
-
-  /// Calls `measure(rows)` `repeats` times for each entry of `rows` and keeps the medians. `measure` runs one
-  /// pass of that many rows and returns milliseconds. REQUIRES: rows ascending from 1; repeats odd.
-  static VerificationCost Measure(std::span<const int> rows, int repeats,
-                                  const std::function<double(int rows)>& measure);
 
   std::span<const Point> points() const { return points_; }
   int max_rows() const { return points_.back().rows; }

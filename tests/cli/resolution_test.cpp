@@ -202,7 +202,19 @@ TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
 TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
   DrafterConfig config;
   ResolveDraft(config, LinearTimer(10, 0));
-  EXPECT_EQ(config.proposal.pass_cost, "2:1,4:1,8:1,16:1,17:1,32:1");
+  EXPECT_EQ(config.proposal.pass_cost, "6:1,16:1,17:1,32:1");
+}
+
+TEST(DraftPlan, PassesThatCannotPayAreNotTimed) {
+  DrafterConfig config;
+  std::vector<int> timed;
+  PassTimer timer = LinearTimer(10, 0);
+  timer.verification_ms = [&](int rows) {
+    timed.push_back(rows);
+    return 10.0 + rows;
+  };
+  EXPECT_EQ(ResolveDraft(config, timer).limits.max_nodes, 15);
+  EXPECT_EQ(timed, (std::vector{1, 6, 16}));
 }
 
 TEST(DraftPlan, TheCurveKeepsTheStepOfATile) {

@@ -23,19 +23,6 @@ TEST(VerificationCost, IsLinearBetweenPointsAndNeverFalls) {
   EXPECT_DEATH(VerificationCost({{2, 1}}), "begin at 1 row");
 }
 
-TEST(VerificationCost, MeasuresMediansInOrder) {
-  std::vector<int> asked;
-  const std::array<double, 6> times = {5, 1, 2, 7, 100, 8};
-  const std::array rows = {1, 4};
-  const auto cost = VerificationCost::Measure(rows, 3, [&](int count) {
-    asked.push_back(count);
-    return times[asked.size() - 1];
-  });
-  EXPECT_EQ(asked, (std::vector<int>{1, 1, 1, 4, 4, 4}));
-  EXPECT_EQ(cost.Ms(1), 2);
-  EXPECT_EQ(cost.Ms(4), 8);
-}
-
 TEST(DraftCap, FreeRowsAreAllUsed) { EXPECT_EQ(DraftCap(Linear(32, 0.0)), (DraftLimits{31, 31})); }
 
 TEST(DraftCap, RowsAsDearAsPassesStillLeaveOne) {
