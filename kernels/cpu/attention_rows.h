@@ -45,6 +45,7 @@ inline float FirstLane(F32x16 x) {
 inline float RaiseMax(float top, const SoftmaxRows& rows, int row) {
   const float old_max = rows.max[row], ceiling = __builtin_ceilf(top);
   if (ceiling <= old_max) return old_max;
+  if (old_max == -std::numeric_limits<float>::infinity()) return rows.max[row] = ceiling;  // acc and sum are zero
   const F32x16 factor = PowerBetween(old_max, ceiling);
   ScaleRow(factor, rows.dim, rows.acc + int64_t{row} * rows.dim);
   rows.sum[row] *= FirstLane(factor);

@@ -67,9 +67,12 @@ inline float ExponentAbove(float x) {
   return static_cast<float>(exponent < -100 ? -100 : exponent) + (x - x);
 }
 
-/// Where a row keeps the weight of its step: behind its scores.
-inline float* StepWeight(const SoftmaxRows& rows, int row) {
-  return rows.scores + int64_t{row} * kScoreStride + kKeyStep;
+/// What a row keeps of its step, behind its scores.
+struct Q8Step {
+  float weight, offset;
+};
+inline Q8Step* StepOf(const SoftmaxRows& rows, int row) {
+  return reinterpret_cast<Q8Step*>(rows.scores + int64_t{row} * kScoreStride + kKeyStep);
 }
 
 inline float LargestScore(const float* scores, int keys, const StepMask* mask) {
@@ -82,23 +85,30 @@ inline float LargestScore(const float* scores, int keys, const StepMask* mask) {
   return ReduceMax(Max(best, best2));
 }
 
-/// One row of a step. A row that sees nothing stays as it is: its weight is 0.
-inline void UpdateRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMask* mask, const float* scales,
-                        float largest_scale) {
-  float* scores = rows.scores + int64_t{row} * kScoreStride;
+/// Maximum, offset and weight of a row. The weight of one that sees nothing is 0.
+inline void BeginRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMask* mask, float largest_scale) {
   std::memset(rows.sums + int64_t{row} * rows.dim, 0, static_cast<size_t>(rows.dim) * sizeof(int32_t));
-  const float top = LargestScore(scores, keys, mask);
-  *StepWeight(rows, row) = 0.0f;
+  const float top = LargestScore(rows.scores + int64_t{row} * kScoreStride, keys, mask);
+  Q8Step& step = *StepOf(rows, row);
+  step = {0.0f, 0.0f};
   if (mask != nullptr && top == -std::numeric_limits<float>::infinity()) return;
   const float max = RaiseMax(top, rows, row);
-  const float offset = __builtin_ceilf(top) + ExponentAbove(largest_scale) - 15.0f;
-  const F32x16 base = F32x16::Set(offset), zero = F32x16::Zero();
+  step.offset = __builtin_ceilf(top) + ExponentAbove(largest_scale) - 15.0f;
+  step.weight = FirstLane(PowerBetween(step.offset, max));
+}
+
+/// P and the sum of a row.
+inline void UpdateRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMask* mask, const float* scales) {
+  float* scores = rows.scores + int64_t{row} * kScoreStride;
+  const Q8Step step = *StepOf(rows, row);
+  if (step.weight == 0.0f) return;
+  const F32x16 offset = F32x16::Set(step.offset), zero = F32x16::Zero();
   F32x16 sum = zero, sum2 = zero;
   for (int k = 0; k < keys; k += kKeyBlock) {
     F32x16 p[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
-      p[i] = Masked(mask, k + 16 * i, Exp2(F32x16::Load(scores + k + 16 * i) - base), zero);
+      p[i] = Masked(mask, k + 16 * i, Exp2(F32x16::Load(scores + k + 16 * i) - offset), zero);
     }
     sum = sum + p[0], sum2 = sum2 + p[1];
     sum = sum + p[2], sum2 = sum2 + p[3];
@@ -106,30 +116,34 @@ inline void UpdateRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMa
     for (int i = 0; i < 4; ++i) p[i] = p[i] * F32x16::Load(scales + k + 16 * i);
     StoreQuads(p[0], p[1], p[2], p[3], reinterpret_cast<std::byte*>(scores) + k / kKeyBlock * kQuadBytes);
   }
-  const float weight = FirstLane(PowerBetween(offset, max));
-  rows.sum[row] += ReduceAdd(sum + sum2) * weight;
-  *StepWeight(rows, row) = weight;
+  rows.sum[row] += ReduceAdd(sum + sum2) * step.weight;
 }
 
+/// First what every row begins with, then the probabilities: one row's alone would wait for its maximum.
 void SoftmaxQ8(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) {
   Prefetch prefetch(ahead, rows.count);
   const int keys = blocks * kKeyBlock;
-  const float largest = masks == nullptr ? LargestScale(rows.value_scales, keys, nullptr) : 0;
-  for (int row = 0; row < rows.count; ++row) {
-    prefetch.Part();
-    const float* scales = rows.value_scales + int64_t{row} * rows.value_scale_stride;
-    if (masks == nullptr) {
-      UpdateRowQ8(rows, row, keys, nullptr, scales, largest);
-    } else {
-      UpdateRowQ8(rows, row, keys, masks + row, scales, LargestScale(scales, keys, masks + row));
+  if (masks == nullptr) {
+    const float largest = LargestScale(rows.value_scales, keys, nullptr);
+    for (int row = 0; row < rows.count; ++row) BeginRowQ8(rows, row, keys, nullptr, largest);
+    for (int row = 0; row < rows.count; ++row) {
+      prefetch.Part();
+      UpdateRowQ8(rows, row, keys, nullptr, rows.value_scales);
     }
+    return;
+  }
+  for (int row = 0; row < rows.count; ++row) {
+    const float* scales = rows.value_scales + int64_t{row} * rows.value_scale_stride;
+    prefetch.Part();
+    BeginRowQ8(rows, row, keys, masks + row, LargestScale(scales, keys, masks + row));
+    UpdateRowQ8(rows, row, keys, masks + row, scales);
   }
 }
 
 /// acc += weight * sums of the step.
 void SettleQ8(const SoftmaxRows& rows) {
   for (int row = 0; row < rows.count; ++row) {
-    const F32x16 weight = F32x16::Set(*StepWeight(rows, row));
+    const F32x16 weight = F32x16::Set(StepOf(rows, row)->weight);
     if (FirstLane(weight) == 0.0f) continue;
     float* acc = rows.acc + int64_t{row} * rows.dim;
     const int32_t* sums = rows.sums + int64_t{row} * rows.dim;
