@@ -239,8 +239,14 @@ int RunBench(std::span<const std::string> arguments) {
   setting.backend = backend->Describe();
   setting.roofs = ProbeRoofs(*backend);
   const DType k_type = CacheType(setting.type_k), v_type = CacheType(setting.type_v);
-  const int64_t kv_bytes = int64_t{config.layers} * config.kv_heads * config.head_dim *
-                           (Info(k_type).block_bytes + Info(v_type).block_bytes);
+  constexpr int64_t kSampleRows = 4096;
+  const int64_t kv_bytes = backend->KvBytes({.layers = config.layers,
+                                             .kv_heads = config.kv_heads,
+                                             .head_dim = config.head_dim,
+                                             .capacity = kSampleRows,
+                                             .k_type = k_type,
+                                             .v_type = v_type}) /
+                           kSampleRows;
 
   const BareSequence::Options sequence{.capacity = context,
                                        .k_type = k_type,

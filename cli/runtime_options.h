@@ -65,12 +65,12 @@ struct RuntimeOptions {
           self.gpu_layers);
     visit(Field{.name = "kv_cache_dtype",
                 .flags = "-ctk,--cache-type-k",
-                .choices = {"f32", "f16", "bf16"},
-                .help = "type of stored keys"},
+                .choices = {"f32", "f16", "bf16", "q8_0"},
+                .help = "type of stored keys; q8_0: 8 bits and a scale for each row of a head"},
           self.cache_type_k);
     visit(Field{.name = "kv_cache_dtype_v",
                 .flags = "-ctv,--cache-type-v",
-                .choices = {"f32", "f16", "bf16"},
+                .choices = {"f32", "f16", "bf16", "q8_0"},
                 .help = "type of stored values"},
           self.cache_type_v);
     visit(Field{.name = "batch_size",

@@ -91,8 +91,9 @@ Tokenizer LoadTokenizer(const ModelFile& file) {
 DType CacheType(const std::string& name) {
   if (name == "f32") return DType::kF32;
   if (name == "f16") return DType::kF16;
-  CHECK(name == "bf16", "cache type {}", name);
-  return DType::kBF16;
+  if (name == "bf16") return DType::kBF16;
+  CHECK(name == "q8_0", "cache type {}", name);
+  return DType::kQ8_0;
 }
 
 ModelConfig ExtendContext(const ModelConfig& config, const RuntimeOptions& options, int64_t ctx_size) {

@@ -90,7 +90,7 @@ struct KvGeometry {
   int kv_heads = 0;
   int head_dim = 0;
   int64_t capacity = 0;         ///< rows per (layer, KV head), speculative rows included
-  DType k_type = DType::kBF16;  ///< kF32, kF16 or kBF16
+  DType k_type = DType::kBF16;  ///< kF32, kF16, kBF16 or kQ8_0
   DType v_type = DType::kBF16;
 };
 

@@ -17,8 +17,8 @@ constexpr uint64_t kEveryKey = ~uint64_t{0};
 /// Floats before acc in a partial result: max and sum, on a line of their own.
 constexpr int64_t kRecordHead = 16;
 
-const RowTypeKernel& KernelFor(const KernelSet& set, DType type) {
-  return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : set.bf16;
+const RowTypeKernel& KernelFor(const KernelSet& set, const RowTypeKernel& q8, DType type) {
+  return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : type == DType::kBF16 ? set.bf16 : q8;
 }
 
 /// Bits of block `block` that lie in positions [begin, end).
@@ -81,6 +81,7 @@ struct CpuAttention::Plan {
   const RowTypeKernel& values;
 
   int64_t position(int64_t token) const { return args.topology.base + args.topology.depth[args.first_row + token]; }
+  bool has_value_scales() const { return kv.geometry().v_type == DType::kQ8_0; }
   const HeadView& view(int head) const { return args.views[args.views.size() == 1 ? 0 : head]; }
   int query_stride() const { return dim * keys.query_element_bytes + 64; }
   /// Positions of the block that rows of the unit at `position` see.
@@ -118,8 +119,9 @@ struct CpuAttention::Step {
 };
 
 SoftmaxRows CpuAttention::Worker::Rows(const Plan& plan, const Unit& unit) {
-  return {unit.rows,        plan.dim,         queries.data(),   plan.query_stride(),
-          chunk.max.data(), chunk.sum.data(), chunk.acc.data(), scores.data()};
+  return {unit.rows,        plan.dim,         queries.data(), plan.query_stride(), chunk.max.data(),
+          chunk.sum.data(), chunk.acc.data(), scores.data(),  value_scales.data(), 0,
+          sums.data()};
 }
 
 /// A worker's use of the kernels.
@@ -160,6 +162,7 @@ void CpuAttention::MakeRoom(const Plan& plan) {
     grow(worker.masks, kRows);
     grow(worker.block, std::max(plan.kv.key_block_bytes(), plan.kv.value_block_bytes()));
     grow(worker.step_values, kStepBlocks * plan.kv.value_block_bytes());
+    if (plan.has_value_scales()) grow(worker.value_scales, kRows * kKeyStep), grow(worker.sums, kRows * plan.dim);
   }
   // Partial results of the most rows that are split, at the longest context that the cache holds.
   const KvGeometry& geometry = plan.kv.geometry();
@@ -197,10 +200,47 @@ const std::byte* CpuAttention::StepValues(const Plan& plan, const Unit& unit, co
   return worker.step_values.data();
 }
 
+/// Scales of the values that are read in place, for all rows.
+void CpuAttention::GatherValueScales(const Plan& plan, const Step& step, const std::byte* values,
+                                     Worker& worker) const {
+  for (int b = 0; b < step.in_place; ++b) {
+    std::memcpy(&worker.value_scales[b * kKeyBlock], Q8Scales(values + b * plan.kv.value_block_bytes(), plan.dim),
+                kKeyBlock * sizeof(float));
+  }
+}
+
+/// Gives each row of the unit scales of its own: those gathered, then those of its token's path.
+void CpuAttention::SpreadValueScales(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
+  const RowTopology& topology = plan.args.topology;
+  const int64_t begin = step.first * kKeyBlock, end = begin + step.blocks * kKeyBlock;
+  const auto scale = [&](int64_t slot) { return plan.kv.ValueScale(plan.args.layer, unit.head, slot); };
+  for (int64_t i = step.in_place * kKeyBlock; i < end - begin; ++i) {
+    const bool named = (step.committed[i / kKeyBlock] >> i % kKeyBlock & 1) != 0;
+    worker.value_scales[i] = named ? scale(begin + i) : 0.0f;
+  }
+  for (int64_t t = unit.tokens - 1; t >= 0; --t) {
+    for (int row = 0; row < plan.group; ++row) {
+      float* scales = &worker.value_scales[(t * plan.group + row) * kKeyStep];
+      if (scales != worker.value_scales.data()) std::copy_n(worker.value_scales.data(), kKeyStep, scales);
+    }
+  }
+  for (int64_t t = 0; t < unit.tokens; ++t) {
+    int64_t node = plan.args.first_row + unit.first + t;
+    for (int64_t p = plan.position(unit.first + t); p >= std::max(topology.base, begin); --p) {
+      const float ancestor = scale(topology.base + node);
+      for (int row = 0; row < plan.group && p < end; ++row) {
+        worker.value_scales[(t * plan.group + row) * kKeyStep + p - begin] = ancestor;
+      }
+      node = topology.parent[node];
+    }
+  }
+}
+
 void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
   const int64_t key_bytes = plan.kv.key_block_bytes(), value_bytes = plan.kv.value_block_bytes();
   const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
   const std::byte* values = StepValues(plan, unit, step, worker);
+  if (plan.has_value_scales()) GatherValueScales(plan, step, values, worker);
   const SoftmaxRows all = worker.Rows(plan, unit);
   // Each pass asks for its part of the next step, where that is as dense as this one.
   const bool dense = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
@@ -211,7 +251,7 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
   };
   for (int first = 0; first < unit.rows; first += kPassRows) {
     SoftmaxRows rows = all.Slice(first, std::min(kPassRows, unit.rows - first));
-    rows.scores = all.scores;
+    rows.scores = all.scores, rows.sums = all.sums;
     const StepMask* masks = step.everything ? nullptr : &worker.masks[first];
     const unsigned seen = masks ? SeenBlocks({masks, static_cast<size_t>(rows.count)}) : (1u << step.blocks) - 1;
     if (seen == 0) continue;
@@ -226,6 +266,7 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
     ForRuns(seen, [&](int block, int count) {
       plan.values.accumulate(rows, {values + block * value_bytes, block, count}, rest);
     });
+    if (plan.values.settle) plan.values.settle(rows);
   }
 }
 
@@ -273,7 +314,12 @@ void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, const Ste
   const int64_t key_bytes = plan.kv.key_block_bytes(), value_bytes = plan.kv.value_block_bytes();
   const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
   const std::byte* values = StepValues(plan, unit, step, worker);
-  const SoftmaxRows rows = worker.Rows(plan, unit);
+  SoftmaxRows rows = worker.Rows(plan, unit);
+  if (plan.has_value_scales()) {
+    GatherValueScales(plan, step, values, worker);
+    SpreadValueScales(plan, unit, step, worker);
+    rows.value_scale_stride = kKeyStep;
+  }
   const unsigned seen = SeenBlocks({worker.masks.data(), static_cast<size_t>(unit.rows)}) & ((1u << step.in_place) - 1);
   ForRuns(seen, [&](int block, int count) { plan.keys.score(rows, {keys + block * key_bytes, block, count}, {}); });
   ForAssembled(plan, unit, step, true, worker,
@@ -284,6 +330,7 @@ void CpuAttention::AttendAssembled(const Plan& plan, const Unit& unit, const Ste
   });
   ForAssembled(plan, unit, step, false, worker,
                [&](int row, const BlockRun& run) { plan.values.accumulate(rows.Slice(row, plan.group), run, {}); });
+  if (plan.values.settle) plan.values.settle(rows);
 }
 
 void CpuAttention::RunStep(const Plan& plan, const Unit& unit, int64_t index, Worker& worker) const {
@@ -400,8 +447,8 @@ void CpuAttention::Run(const AttentionArgs& args) {
             .chunks = 0,
             .tokens_per_unit = std::max(1, kMaxQueryRows / group),
             .units = 0,
-            .keys = KernelFor(*kernels_, geometry.k_type),
-            .values = KernelFor(*kernels_, geometry.v_type)};
+            .keys = KernelFor(*kernels_, *q8_, geometry.k_type),
+            .values = KernelFor(*kernels_, *q8_, geometry.v_type)};
   plan.units = CeilDiv(plan.tokens, plan.tokens_per_unit) * geometry.kv_heads;
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
   MakeRoom(plan);

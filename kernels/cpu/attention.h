@@ -33,7 +33,9 @@ using LineVector = std::vector<T, LineAllocator<T>>;
 /// committed rows and the row's ancestors, so they hold the same bits as after a commit.
 class CpuAttention {
  public:
-  CpuAttention(ThreadTeam* team, const KernelSet* kernels) : team_(team), kernels_(kernels), workers_(team->size()) {}
+  /// `q8`: the kernel of rows in q8_0.
+  CpuAttention(ThreadTeam* team, const KernelSet* kernels, const RowTypeKernel* q8)
+      : team_(team), kernels_(kernels), q8_(q8), workers_(team->size()) {}
 
   void Run(const AttentionArgs& args);
 
@@ -57,6 +59,9 @@ class CpuAttention {
     std::vector<StepMask> masks;
     LineVector<std::byte> block;        ///< an assembled block of keys or values
     LineVector<std::byte> step_values;  ///< values of a step that hides some
+    // Of values in q8_0.
+    LineVector<float> value_scales;  ///< [rows, kKeyStep]
+    LineVector<int32_t> sums;        ///< [rows, dim]
 
     SoftmaxRows Rows(const Plan& plan, const Unit& unit);
   };
@@ -75,6 +80,8 @@ class CpuAttention {
   template <class Use>
   void ForAssembled(const Plan& plan, const Unit& unit, const Step& step, bool keys, Worker& worker, Use&& use) const;
   const std::byte* StepValues(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
+  void GatherValueScales(const Plan& plan, const Step& step, const std::byte* values, Worker& worker) const;
+  void SpreadValueScales(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
   void RunShare(const Plan& plan, int64_t begin, int64_t end, Worker& worker);
   void RunSplit(const Plan& plan);
@@ -82,6 +89,7 @@ class CpuAttention {
 
   ThreadTeam* team_;
   const KernelSet* kernels_;
+  const RowTypeKernel* q8_;
   std::vector<Worker> workers_;
   LineVector<float> partials_;
 };

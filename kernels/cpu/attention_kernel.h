@@ -1,10 +1,6 @@
 #pragma once
 
-#include <cstring>
-#include <limits>
-
-#include "kernels/cpu/kernel_set.h"
-#include "kernels/cpu/vector_math.h"
+#include "kernels/cpu/attention_rows.h"
 
 /// One step of the attention reduction, included after a simd_*.h. Both of its products have the shape
 /// C[rows, cols] = A[rows, depth] * B[depth, cols]: scores = Q * K^T (depth = head dim, cols = 64 keys) and
@@ -13,22 +9,6 @@
 /// depend on how many rows are computed with it.
 namespace longshot {
 namespace {
-
-/// Asks for the lines of an `Ahead` in equal parts, one part per call.
-class Prefetch {
- public:
-  Prefetch(const Ahead& ahead, int parts)
-      : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
-  void Part() {
-    const int lines = part_ < left_ ? part_ : left_;
-    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T0);
-    at_ += 64 * lines, left_ -= lines;
-  }
-
- private:
-  const char* at_;
-  int left_, part_;
-};
 
 /// 16 elements of row `row` of B [depth, cols], as f32. Plain rows of f32 or f16; pairs of rows of bf16
 /// [depth / 2, cols, 2].
@@ -164,31 +144,6 @@ void PrepareF32(const float* q, int head_dim, int dim, float scale, std::byte* r
   for (int d = head_dim; d < dim; ++d) to[d] = 0.0f;
 }
 
-/// 2^(from - to) of integers, exact down to 2^-126.
-inline F32x16 PowerBetween(float from, float to) {
-  return Exp2(F32x16::Set(from - to < -126.0f ? -126.0f : from - to));
-}
-
-inline void ScaleRow(F32x16 factor, int dim, float* acc) {
-  for (int d = 0; d < dim; d += 16) (F32x16::Load(acc + d) * factor).Store(acc + d);
-}
-
-inline float FirstLane(F32x16 x) {
-  float lanes[16];
-  x.Store(lanes);
-  return lanes[0];
-}
-
-/// Raises a row's maximum to an integer not below `top`, rescaling what it has: by a power of two, so exactly.
-inline float RaiseMax(float top, const SoftmaxRows& rows, int row) {
-  const float old_max = rows.max[row], ceiling = __builtin_ceilf(top);
-  if (ceiling <= old_max) return old_max;
-  const F32x16 factor = PowerBetween(old_max, ceiling);
-  ScaleRow(factor, rows.dim, rows.acc + int64_t{row} * rows.dim);
-  rows.sum[row] *= FirstLane(factor);
-  return rows.max[row] = ceiling;
-}
-
 /// Where `softmax` leaves the probabilities of a row, two vectors at a time.
 struct F32Probabilities {
   static void Store(const SoftmaxRows& rows, int row, int key, F32x16 a, F32x16 b) {
@@ -196,11 +151,6 @@ struct F32Probabilities {
     b.Store(rows.scores + int64_t{row} * kScoreStride + key + 16);
   }
 };
-
-inline F32x16 Masked(const StepMask* mask, int key, F32x16 seen, F32x16 hidden) {
-  if (mask == nullptr) return seen;
-  return Select(static_cast<uint16_t>((*mask)[key / kKeyBlock] >> key % kKeyBlock), seen, hidden);
-}
 
 /// One row of a step: maximum, sum, acc and probabilities. A row that sees nothing stays as it is.
 /// Source: online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867; the maximum is rounded up to an integer.

@@ -53,6 +53,12 @@ const Int8Kernels& ChooseInt8Kernels(CpuIsa isa, const CpuFeatures& features) {
   return features.avx_vnni ? AvxVnniInt8() : Avx2Int8();
 }
 
+/// The same bits whichever it is.
+const RowTypeKernel& ChooseQ8(CpuIsa isa, const CpuFeatures& features) {
+  if (isa == CpuIsa::kAmx && features.amx_int8) return AmxQ8();
+  return isa != CpuIsa::kAvx2 && features.avx512_vnni ? Avx512VnniQ8() : Avx2Q8();
+}
+
 std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
 
 /// Holds oneDNN to the instruction set in force. The library listens once per process, before its first use, so what
@@ -90,7 +96,7 @@ class CpuBackend final : public Backend {
         team_(options.threads),
         matmul_(&team_, kernels_, floats),
         int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
-        attention_(&team_, kernels_) {}
+        attention_(&team_, kernels_, &ChooseQ8(isa, features)) {}
 
   BackendInfo Describe() const override {
     return {"cpu",

@@ -10,12 +10,13 @@ namespace longshot {
 
 /// KV rows of one sequence in blocks of 64 slots, head-major, virtually contiguous per (layer, KV head). A block of
 /// keys is the matrix [dim, 64], a block of values [64, dim], dim padded to 32; f32 and f16 as plain rows, bf16 by
-/// pairs of rows [rows / 2, cols, 2], which is what pair dot products and tiles read. Pages are touched when first
-/// written.
+/// pairs of rows [rows / 2, cols, 2], which is what pair dot products and tiles read. q8_0 goes by quads and has a
+/// scale for each row of a head (`Q8BlockBytes`); where keys or values have it, dim is padded to 64, the depth of a
+/// tile of bytes. Pages are touched when first written.
 class CpuKv final : public KvBuffer {
  public:
   /// Names the layout above: to be changed with it.
-  static constexpr const char* kLayout = "cpu blocks of 64, version 1";
+  static constexpr const char* kLayout = "cpu blocks of 64, version 2";
 
   /// Errors: kCapacity when the address space is refused.
   explicit CpuKv(const KvGeometry& geometry);
@@ -38,6 +39,10 @@ class CpuKv final : public KvBuffer {
   void WriteValue(int layer, int head, int64_t slot, const float* row);
   void ReadKey(int layer, int head, int64_t slot, float* row) const;
   void ReadValue(int layer, int head, int64_t slot, float* row) const;
+  /// Scale of a row of values. REQUIRES: values in q8_0.
+  float ValueScale(int layer, int head, int64_t slot) const {
+    return Q8Scales(ValueBlock(layer, head, slot / kKeyBlock), dim_)[slot % kKeyBlock];
+  }
 
   /// Copies slot `from` of this buffer, bit for bit, to place `to` (0..63) of a block in the same layout.
   void CopyKey(int layer, int head, int64_t from, std::byte* block, int to) const;

@@ -28,8 +28,12 @@ struct SoftmaxRows {
   float* max = nullptr;                ///< [n] -inf: nothing seen yet; else an integer not below any score seen
   float* sum = nullptr;                ///< [n]
   float* acc = nullptr;                ///< [n, dim]
-  float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, f32 or
-                            ///< bf16 from the row's first byte on, as `accumulate` reads them
+  float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, in the
+                            ///< form that `accumulate` reads, from the row's first byte on
+  // Of values in q8_0 only.
+  const float* value_scales = nullptr;  ///< [kKeyStep] of the step, of all rows or (stride kKeyStep) of each
+  int value_scale_stride = 0;
+  int32_t* sums = nullptr;  ///< [n, dim] integer products of the step so far
 
   SoftmaxRows Slice(int first, int n) const {
     return {n,
@@ -39,7 +43,10 @@ struct SoftmaxRows {
             max + first,
             sum + first,
             acc + int64_t{first} * dim,
-            scores + int64_t{first} * kScoreStride};
+            scores + int64_t{first} * kScoreStride,
+            value_scales + int64_t{first} * value_scale_stride,
+            value_scale_stride,
+            sums + int64_t{first} * dim};
   }
 };
 
@@ -71,7 +78,17 @@ struct RowTypeKernel {
   void (*softmax)(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) = nullptr;
   /// Adds the run's values. Those of unseen keys must be finite.
   void (*accumulate)(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) = nullptr;
+  /// After the last run of a step; nullptr: nothing to do.
+  void (*settle)(const SoftmaxRows& rows) = nullptr;
 };
+
+/// A block of q8_0 rows: keys as [dim / 4, 64, 4] signed bytes; values as [16, dim, 4], the four being keys i, i + 16,
+/// i + 32 and i + 48; then an f32 scale for each of the 64 rows.
+constexpr int64_t Q8ScaleOffset(int dim) { return int64_t{kKeyBlock} * dim; }
+constexpr int64_t Q8BlockBytes(int dim) { return Q8ScaleOffset(dim) + kKeyBlock * 4; }
+inline const float* Q8Scales(const std::byte* block, int dim) {
+  return reinterpret_cast<const float*>(block + Q8ScaleOffset(dim));
+}
 
 /// A partial result of one row: the log-sum-exp merge makes one of two. An empty one (max -inf) is the identity.
 struct PartialRow {
@@ -102,5 +119,10 @@ const KernelSet& Avx2Kernels();
 const KernelSet& Avx512Kernels();      ///< f32 arithmetic for every row type
 const KernelSet& Avx512Bf16Kernels();  ///< bf16 rows by pair dot products
 const KernelSet& AmxKernels();         ///< bf16 rows by tiles
+
+/// Attention over rows in q8_0: the same bits whichever it is.
+const RowTypeKernel& Avx2Q8();
+const RowTypeKernel& Avx512VnniQ8();
+const RowTypeKernel& AmxQ8();  ///< by tiles, between `enter` and `leave` of `AmxKernels`
 
 }  // namespace longshot

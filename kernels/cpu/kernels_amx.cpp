@@ -7,37 +7,14 @@ constexpr int kProductRows = 6, kProductVectors = 4;
 }  // namespace longshot
 
 #include "kernels/cpu/row_kernels.h"
+#include "kernels/cpu/amx_tiles.h"
 #include "kernels/cpu/bf16_rows.h"
 
 namespace longshot {
 namespace {
 
-/// Tile registers: accumulators 0 to 3, A in 4 and 5, B in 6 and 7. Rows go in twos of 16: the second 16 of a pass, or
-/// its only ones, in 1, 3 and 5, which are configured to have as many rows as there are. All others are full, 16 rows
-/// of 64 bytes.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0, reserved[14] = {};
-  uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-};
-
-constexpr std::array<TileConfig, 17> MakeConfigs() {
-  std::array<TileConfig, 17> configs;
-  for (uint8_t rows = 1; rows <= 16; ++rows) {
-    for (const int tile : {1, 3, 5}) configs[rows].rows[tile] = rows;
-  }
-  return configs;
-}
-
-/// By rows of the second tiles. In static memory: GCC 12 believes that the instruction reads 8 bytes and would drop the
-/// rest of a local.
-constexpr std::array<TileConfig, 17> kTileConfigs = MakeConfigs();
-
 void EnterTiles() { _tile_loadconfig(&kTileConfigs[16]); }
 void LeaveTiles() { _tile_release(); }
-
-/// The instructions on tiles do not tell GCC 12 what memory they touch.
-inline void MemoryFence() { __asm__ volatile("" ::: "memory"); }
 
 /// C of up to 32 rows from bf16 A and pair-stored bf16 B; strides in bytes.
 struct TileShape {
@@ -51,14 +28,14 @@ template <class Use>
 inline void ForTileRows(int n, Use&& use) {
   MemoryFence();
   for (int r = 0; r < n; r += 32) {
-    const int rows = n - r < 32 ? n - r : 32, last = (rows - 1) % 16 + 1;
-    if (last != 16) _tile_loadconfig(&kTileConfigs[last]);
+    const int rows = n - r < 32 ? n - r : 32;
+    if (rows % 16 != 0) _tile_loadconfig(&kTileConfigs[rows]);
     if (rows > 16) {
       use.template operator()<true>(r);
     } else {
       use.template operator()<false>(r);
     }
-    if (last != 16) _tile_loadconfig(&kTileConfigs[16]);
+    if (rows % 16 != 0) _tile_loadconfig(&kTileConfigs[16]);
   }
   MemoryFence();
 }

@@ -43,7 +43,7 @@ inline void Normalise(const float* x, const float* weight, int64_t n, float eps,
   });
 }
 
-void NormF32(const float* x, const float* weight, int64_t n, float eps, float* y) {
+inline void NormF32(const float* x, const float* weight, int64_t n, float eps, float* y) {
   Normalise(x, weight, n, eps, [&](int64_t i, F32x16 v, int64_t lanes) {
     if (lanes == 16) {
       v.Store(y + i);
@@ -53,7 +53,7 @@ void NormF32(const float* x, const float* weight, int64_t n, float eps, float* y
   });
 }
 
-void NormBf16(const float* x, const float* weight, int64_t n, float eps, uint16_t* y) {
+inline void NormBf16(const float* x, const float* weight, int64_t n, float eps, uint16_t* y) {
   Normalise(x, weight, n, eps, [&](int64_t i, F32x16 v, int64_t lanes) {
     if (lanes == 16) return StoreBf16(v, y + i);
     uint16_t padded[16];
@@ -62,7 +62,7 @@ void NormBf16(const float* x, const float* weight, int64_t n, float eps, uint16_
   });
 }
 
-void SwiGlu(const float* x, int64_t n, float* y) {
+inline void SwiGlu(const float* x, int64_t n, float* y) {
   const auto of_pairs = [](const float* pairs) {
     return Silu(F32x16::LoadOfPairs<0>(pairs)) * F32x16::LoadOfPairs<1>(pairs);
   };
@@ -74,7 +74,7 @@ void SwiGlu(const float* x, int64_t n, float* y) {
   StorePart(of_pairs(padded), y + i, n - i);
 }
 
-void Rotate(float* x, const float* table, int64_t pairs) {
+inline void Rotate(float* x, const float* table, int64_t pairs) {
   const float *cosines = table, *sines = table + pairs;
   for (int64_t i = 0; i < pairs; ++i) {
     const float a = x[i], b = x[i + pairs];

@@ -19,6 +19,8 @@ struct I32x16 {
   __m512i v;
 
   static I32x16 Set(int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static I32x16 Load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  void Store(int32_t* p) const { _mm512_storeu_si512(p, v); }
   F32x16 ToFloat() const { return {_mm512_cvtepi32_ps(v)}; }
 };
 
@@ -32,6 +34,7 @@ inline U8x64 ShiftMasked(U8x64 a, uint8_t mask) {
 }
 inline U8x64 operator|(U8x64 a, U8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
 
+inline I32x16 operator+(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 template <int kBits>
 inline I32x16 ShiftLeft(I32x16 a) {
   return {_mm512_slli_epi32(a.v, kBits)};

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "kernels/cpu/half.h"
-#include "kernels/stored_group.h"
 
 namespace longshot {
 namespace {
@@ -21,10 +20,11 @@ float Magnitude(std::span<const float> x) {
 
 }  // namespace
 
-Int8Row RoundToInt8(std::span<const float> x) {
+Int8Row RoundToInt8(std::span<const float> x, int64_t group_size) {
+  const auto size = static_cast<size_t>(group_size);
   Int8Row row;
-  for (size_t at = 0; at < x.size(); at += kGroupInputs) {
-    const std::span<const float> group = x.subspan(at, kGroupInputs);
+  for (size_t at = 0; at < x.size(); at += size) {
+    const std::span<const float> group = x.subspan(at, size);
     const float magnitude = Magnitude(group);
     const bool zero = magnitude < kLeastMagnitude;
     const float inverse = zero ? 0.0f : 127.0f / magnitude;

@@ -91,6 +91,17 @@ float RoundTo(DType type, float x) {
   return type == DType::kBF16 ? FromBf16(ToBf16(x)) : type == DType::kF16 ? FromF16(ToF16(x)) : x;
 }
 
+/// A row of one head as its row type holds it; q8_0 has one scale for the row.
+void RoundRow(DType type, std::span<const float> x, float* y) {
+  if (type == DType::kQ8_0) {
+    const Int8Row row = RoundToInt8(x, std::ssize(x));
+    std::transform(row.quants.begin(), row.quants.end(), y,
+                   [&](int8_t quant) { return row.scales[0] * static_cast<float>(quant); });
+    return;
+  }
+  std::transform(x.begin(), x.end(), y, [&](float v) { return RoundTo(type, v); });
+}
+
 double InverseRms(const float* x, int64_t n, float eps) {
   double squares = 0;
   for (int64_t i = 0; i < n; ++i) squares += double{x[i]} * x[i];
@@ -255,11 +266,12 @@ void ReferenceBackend::TopK(MatrixView x, int k, std::span<Token> ids) {
 
 void ReferenceBackend::AppendKv(KvBuffer& buffer, int layer, int64_t first_slot, MatrixView k, MatrixView v) {
   auto& kv = static_cast<PlainKv&>(buffer);
+  const auto head_dim = static_cast<size_t>(kv.geometry().head_dim);
   CHECK(first_slot >= 0 && first_slot + k.rows <= kv.geometry().capacity);
   for (int64_t t = 0; t < k.rows; ++t) {
-    for (int64_t i = 0; i < kv.width(); ++i) {
-      kv.Key(layer, first_slot + t)[i] = RoundTo(kv.geometry().k_type, k.data[t * k.stride + i]);
-      kv.Value(layer, first_slot + t)[i] = RoundTo(kv.geometry().v_type, v.data[t * v.stride + i]);
+    for (int64_t i = 0; i < kv.width(); i += head_dim) {
+      RoundRow(kv.geometry().k_type, {k.data + t * k.stride + i, head_dim}, kv.Key(layer, first_slot + t) + i);
+      RoundRow(kv.geometry().v_type, {v.data + t * v.stride + i, head_dim}, kv.Value(layer, first_slot + t) + i);
     }
   }
 }
@@ -327,13 +339,16 @@ void ReferenceBackend::Attention(const AttentionArgs& args) {
   auto& kv = static_cast<PlainKv&>(*args.kv);
   const KvGeometry& g = kv.geometry();
   const int group = args.heads / g.kv_heads;
+  std::vector<float> q(g.head_dim);
   std::vector<double> weights, out(g.head_dim);
   for (int64_t t = 0; t < args.q.rows; ++t) {
     for (int h = 0; h < args.heads; ++h) {
       const int64_t offset = int64_t{h / group} * g.head_dim;
       const HeadView& view = args.views[args.views.size() == 1 ? 0 : h / group];
       const std::vector<int64_t> slots = VisibleSlots(args.topology, args.first_row + t, view);
-      const float* q = args.q.data + t * args.q.stride + int64_t{h} * g.head_dim;
+      // Keys in q8_0 are multiplied as integers: the query is rounded as they are.
+      RoundRow(g.k_type == DType::kQ8_0 ? DType::kQ8_0 : DType::kF32,
+               {args.q.data + t * args.q.stride + int64_t{h} * g.head_dim, q.size()}, q.data());
       weights.assign(slots.size(), 0.0);
       for (size_t s = 0; s < slots.size(); ++s) {
         const float* k = kv.Key(args.layer, slots[s]) + offset;

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kBases[] = {0, 1, 60, 63, 64, 65, 127, 500, 511, 512, 513, 1000, 1090};
 constexpr int kHeadDims[] = {8, 32, 64, 80};
 constexpr int kGroups[] = {1, 3, 4, 7};
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kBF16};
+constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kBF16, DType::kQ8_0, DType::kQ8_0};
 constexpr Shape kTrees[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree, Shape::kStar};
 constexpr ViewKind kViews[] = {ViewKind::kFull, ViewKind::kWindow, ViewKind::kRanges, ViewKind::kPerHead,
                                ViewKind::kNothingCommitted};

@@ -12,7 +12,7 @@ constexpr int64_t kBases[] = {0, 1, 63, 64, 65, 127, 511, 512, 513, 1000};
 constexpr int64_t kRows[] = {1, 2, 3, 15, 16, 17, 33};
 constexpr int kHeadDims[] = {8, 16, 32, 64, 80, 96, 128};
 constexpr int kGroups[] = {1, 3, 4, 7};
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
 constexpr Shape kShapes[] = {Shape::kChain, Shape::kChainAsTree, Shape::kRandomTree, Shape::kBushyTree, Shape::kStar};
 constexpr ViewKind kViews[] = {ViewKind::kFull, ViewKind::kWindow, ViewKind::kRanges, ViewKind::kPerHead,
                                ViewKind::kNothingCommitted};
@@ -51,7 +51,7 @@ double KeyNorm(const AttentionCase& c) {
       largest = std::max(largest, Norm(&(*k)[i], c.geometry.head_dim));
     }
   }
-  return largest * 1.004;  // rounding to bf16 may lengthen it
+  return largest * 1.02;  // rounding to bf16 or 8 bits may lengthen it
 }
 
 /// How far a backend may be from the definition, for every element.
@@ -60,6 +60,10 @@ double KeyNorm(const AttentionCase& c) {
 /// probability by exp(2 ds) - 1 relative, plus 6e-7 for 2^x and [bf16 values] 2^-8 for rounding it; the sums
 /// over n keys add n u. The element is off by at most that times the mean of |v| under the probabilities,
 /// which the definition gives when it attends to |v|.
+///
+/// With values in q8_0 a probability times a scale is rounded to half a unit, 2^-15 of a power of two that is at most
+/// twice the largest scale and twice the largest probability of its step of 256 keys: over such a step 256 * 2^-14 of
+/// the largest |v| times that probability, and these sum up to at most one.
 std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
   constexpr double kUnit = 0x1p-24, kHalf = 0x1p-8;
   const auto reference = MakeReferenceBackend();
@@ -72,12 +76,18 @@ std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
                score_eps = (dim + 4) * kUnit + (bf16 && c.geometry.k_type == DType::kBF16 ? kHalf : 0);
   const double value_eps = 6e-7 + static_cast<double>(c.base + c.rows() + 16) * kUnit +
                            (bf16 && c.geometry.v_type == DType::kBF16 ? kHalf : 0);
+  double largest = 0;
+  for (const std::vector<float>* v : {&sizes.committed_v, &sizes.v}) {
+    for (const float x : *v) largest = std::max(largest, double{x});
+  }
+  const auto step_keys = static_cast<double>(std::min<int64_t>(256, c.base + c.rows()));
+  const double rounding = c.geometry.v_type == DType::kQ8_0 ? step_keys * 0x1p-14 * largest : 0;
   std::vector<double> tolerance(mean.size());
   for (size_t i = 0; i < mean.size(); ++i) {
     const size_t head = i / static_cast<size_t>(dim) * static_cast<size_t>(dim);
     const double q = Norm(&c.q[static_cast<size_t>(c.first_row * c.q_width()) + head], dim);
     const double score = q * keys / std::sqrt(static_cast<double>(dim)) * score_eps;
-    tolerance[i] = (std::expm1(2 * score) + value_eps) * mean[i] + 1e-30;
+    tolerance[i] = (std::expm1(2 * score) + value_eps) * mean[i] + rounding + 1e-30;
   }
   return tolerance;
 }

@@ -15,10 +15,24 @@ namespace longshot {
 namespace {
 
 constexpr uint64_t kSeed = 77;
-constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16};
+constexpr DType kTypes[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
 
 float RoundOnce(DType type, float x) {
   return type == DType::kBF16 ? FromBf16(ToBf16(x)) : type == DType::kF16 ? FromF16(ToF16(x)) : x;
+}
+
+/// Rounds rows of heads of `head_dim` elements.
+void RoundRows(DType type, int head_dim, std::vector<float>& values) {
+  for (size_t begin = 0; begin < values.size(); begin += static_cast<size_t>(head_dim)) {
+    const std::span<float> row = std::span(values).subspan(begin, static_cast<size_t>(head_dim));
+    float largest = 0;
+    for (const float x : row) largest = std::max(largest, std::abs(x));
+    for (float& x : row) {
+      x = type == DType::kQ8_0
+              ? largest / 127 * static_cast<float>(static_cast<int>(std::nearbyint(x * (127 / largest))))
+              : RoundOnce(type, x);
+    }
+  }
 }
 
 /// Every path with two threads, and the definition.
@@ -76,8 +90,8 @@ TEST(KvRows, AppendThenExportRoundsOnce) {
           Append(backend, *kv, 1, slot, first);
           Append(backend, *kv, 0, slot, other);  // another layer: must not disturb
           const Rows got = Export(backend, *kv, 1, slot, rows);
-          for (float& x : first.k) x = RoundOnce(k_type, x);
-          for (float& x : first.v) x = RoundOnce(v_type, x);
+          RoundRows(k_type, head_dim, first.k);
+          RoundRows(v_type, head_dim, first.v);
           EXPECT_TRUE(SameBits(got.k, first.k)) << Info(k_type).name << " keys, D " << head_dim << ", seed " << kSeed;
           EXPECT_TRUE(SameBits(got.v, first.v)) << Info(v_type).name << " values, D " << head_dim << ", seed " << kSeed;
         }
@@ -155,6 +169,36 @@ TEST(KvRows, BytesAreForetold) {
             .layers = 2, .kv_heads = 3, .head_dim = 80, .capacity = capacity, .k_type = k, .v_type = DType::kF16};
         EXPECT_EQ(backend.AllocateKv(g)->bytes(), backend.KvBytes(g));
       }
+    }
+  });
+}
+
+TEST(KvRows, BytesAreThoseOfTheTypesAndTheScales) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    const auto backend = MakeCpuBackend(options);
+    KvGeometry g{.layers = 30, .kv_heads = 3, .head_dim = 64, .capacity = 128};
+    EXPECT_EQ(backend->KvBytes(g), 30 * 3 * 128 * (64 * 2 + 64 * 2));
+    g.k_type = DType::kQ8_0;
+    EXPECT_EQ(backend->KvBytes(g), 30 * 3 * 128 * (64 + 4 + 64 * 2));
+    g.v_type = DType::kQ8_0;
+    EXPECT_EQ(backend->KvBytes(g), 30 * 3 * 128 * (64 + 4 + 64 + 4));
+    EXPECT_EQ(backend->KvImageBytes(g, 65), 3 * 128 * (64 + 4 + 64 + 4));
+  });
+}
+
+TEST(KvRows, RowsTooSmallForAScaleAreZero) {
+  ForEachBackend([](Backend& backend) {
+    const KvGeometry g{
+        .layers = 1, .kv_heads = 1, .head_dim = 8, .capacity = 4, .k_type = DType::kQ8_0, .v_type = DType::kQ8_0};
+    const auto kv = backend.AllocateKv(g);
+    const std::vector<float> rows = {0, 0, 0, 0, 0, 0, 0,  0, 0x1p-121f, 0, -0x1p-130f, 0,
+                                     0, 0, 0, 0, 0, 0, -1, 0, 0,         0, 0,          0};
+    Append(backend, *kv, 0, 0, {rows, rows});
+    const Rows got = Export(backend, *kv, 0, 0, 3);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const float want = i == 18 ? -1.0f : 0.0f;
+      EXPECT_EQ(got.k[i], want) << "element " << i;
+      EXPECT_EQ(got.v[i], want) << "element " << i;
     }
   });
 }

@@ -85,8 +85,8 @@ TEST(PromptCache, RestoredRowsHaveTheBitsOfAColdRunOnEveryNumericPath) {
     CpuOptions team = options;
     team.threads = 2;
     const auto backend = MakeCpuBackend(team);
-    for (const char* name : {"llama", "qwen3"}) {
-      Rows first(*backend, name, kRows);
+    for (const auto& [name, type] : {std::pair("llama", DType::kBF16), std::pair("qwen3", DType::kQ8_0)}) {
+      Rows first(*backend, name, kRows, type);
       const std::vector<Token> tokens = SomeTokens(kRows, first.vocab(), 1);
       first.Feed(tokens);
       first.Save(folder / "cache", tokens);
@@ -95,7 +95,7 @@ TEST(PromptCache, RestoredRowsHaveTheBitsOfAColdRunOnEveryNumericPath) {
         std::vector<Token> other = SomeTokens(90, first.vocab(), 2);
         std::copy_n(tokens.begin(), common, other.begin());
         if (common < kRows) other[common] = tokens[common] == 0 ? 1 : 0;
-        Rows cold(*backend, name, 200), warm(*backend, name, 120);
+        Rows cold(*backend, name, 200, type), warm(*backend, name, 120, type);
         EXPECT_EQ(warm.Restore(folder / "cache", other), common);
         EXPECT_EQ(warm.committed(), common);
         warm.Feed(std::span(other).subspan(common));

@@ -34,8 +34,8 @@ class BitwiseCase {
  public:
   explicit BitwiseCase(uint32_t seed, const CaseSizes& sizes = {}) : seed_(seed), random_(seed), sizes_(sizes) {
     base = DrawBase();
-    const DType types[] = {DType::kF32, DType::kF16, DType::kBF16};
-    k_type = types[Draw(3)], v_type = Draw(4) == 0 ? types[Draw(3)] : k_type;
+    const DType types[] = {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0};
+    k_type = types[Draw(4)], v_type = Draw(4) == 0 ? types[Draw(4)] : k_type;
     nodes = 1 + Draw(sizes.nodes);
     branching = 1 + Draw(4);
   }
