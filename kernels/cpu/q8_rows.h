@@ -85,16 +85,23 @@ inline float LargestScore(const float* scores, int keys, const StepMask* mask) {
   return ReduceMax(Max(best, best2));
 }
 
+/// 2^n of an integer n below 128, at least 2^-126; NaN of NaN.
+inline float PowerOfTwo(float n) {
+  if (n >= -126.0f) return __builtin_bit_cast(float, (static_cast<int32_t>(n) + 127) << 23);
+  return n < -126.0f ? 0x1p-126f : n;
+}
+
 /// Maximum, offset and weight of a row. The weight of one that sees nothing is 0.
 inline void BeginRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMask* mask, float largest_scale) {
-  std::memset(rows.sums + int64_t{row} * rows.dim, 0, static_cast<size_t>(rows.dim) * sizeof(int32_t));
+  int32_t* sums = rows.sums + int64_t{row} * rows.dim;
+  for (int d = 0; d < rows.dim; d += 16) I32x16::Set(0).Store(sums + d);
   const float top = LargestScore(rows.scores + int64_t{row} * kScoreStride, keys, mask);
   Q8Step& step = *StepOf(rows, row);
   step = {0.0f, 0.0f};
   if (mask != nullptr && top == -std::numeric_limits<float>::infinity()) return;
   const float max = RaiseMax(top, rows, row);
   step.offset = __builtin_ceilf(top) + ExponentAbove(largest_scale) - 15.0f;
-  step.weight = FirstLane(PowerBetween(step.offset, max));
+  step.weight = PowerOfTwo(step.offset - max);
 }
 
 /// P and the sum of a row.

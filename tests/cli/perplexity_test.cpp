@@ -71,6 +71,9 @@ TEST_F(Perplexity, EveryPositionOfEachWindow) {
   const auto standard = Run(text, {"-c", "2048", "--all"});
   EXPECT_NEAR(std::exp(standard["mean_nll"].get<double>() - golden), 1.0, 3e-3);
   EXPECT_NE(standard["mean_nll"], f32["mean_nll"]) << "the weight type has no effect";
+  const auto q8 = Run(text, {"-c", "2048", "--all", "--weight-type", "f32", "-ctk", "q8_0", "-ctv", "q8_0"});
+  EXPECT_NEAR(std::exp(q8["mean_nll"].get<double>() - golden), 1.0, 5e-3);
+  EXPECT_NE(q8["mean_nll"], f32["mean_nll"]) << "the cache type has no effect";
 }
 
 TEST_F(Perplexity, SecondHalvesAsLlamaCppScores) {

@@ -190,10 +190,9 @@ std::vector<float> AllLogits(const Model& model, std::span<const Token> ids, int
 }
 
 TEST_F(DefaultModel, DecodePathHasTheBitsOfWidePasses) {
-  for (const bool f32 : {true, false}) {
+  for (const DType kv_type : {DType::kF32, DType::kBF16, DType::kQ8_0}) {
     CpuOptions options{.threads = 2};
-    if (f32) options.weights = WeightType::kF32;
-    const DType kv_type = f32 ? DType::kF32 : DType::kBF16;
+    if (kv_type == DType::kF32) options.weights = WeightType::kF32;
     const auto backend = MakeCpuBackend(options);
     const auto file = std::make_shared<const ModelFile>(ModelFile::Open(ModelPath()));
     const Model model(backend.get(), file, file->config());
