@@ -19,6 +19,7 @@ struct I32x16 {
   __m512i v;
 
   static I32x16 Set(int32_t x) { return {_mm512_set1_epi32(x)}; }
+  static I32x16 Load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
   F32x16 ToFloat() const { return {_mm512_cvtepi32_ps(v)}; }
 };
 
@@ -31,6 +32,8 @@ inline U8x64 ShiftMasked(U8x64 a, uint8_t mask) {
   return {_mm512_and_si512(_mm512_srli_epi16(a.v, -kBits), m)};
 }
 inline U8x64 operator|(U8x64 a, U8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+/// Every byte less b, modulo 256.
+inline U8x64 operator-(U8x64 a, int b) { return {_mm512_sub_epi8(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
 
 template <int kBits>
 inline I32x16 ShiftLeft(I32x16 a) {
