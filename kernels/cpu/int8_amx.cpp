@@ -15,7 +15,7 @@ static_assert(kReadableRows % kBlockRows == 0);
 constexpr int kSumRows = 8;
 /// Up to here the vector kernels are faster: tiles cost the same however few their rows, and eight bits, which vectors
 /// read as they are packed, would be copied for them.
-constexpr int kFewRows = 8, kFewRowsOfBytes = 24;
+constexpr int kFewRows = 10, kFewRowsOfBytes = 24;
 /// Groups unpacked at a time: they, their dots and rows stay well within the first-level cache. Tiles that miss it cost
 /// two to four times as much (18 groups instead of 6: 110 nanoseconds a group of 16 rows instead of 56).
 constexpr int kChunkGroups = 6;
@@ -73,15 +73,18 @@ inline void StoreGroup(int32_t* dots) {
   }
 }
 
-/// The unpacked groups of a chunk, and the block of rows that goes with them.
-template <DType type>
-struct Chunk {
-  using Tile = UnpackedTile<type>;
+/// What a chunk is unpacked to: types without minima, a scale per 32 inputs, look alike.
+using Tile = UnpackedTile<DType::kQ4_0>;
 
+/// The unpacked groups of a chunk, and the block of rows that goes with them.
+struct Chunk {
   Tile tile;
   int64_t groups;
   Int8Rows rows;  ///< from the chunk's first group on
   bool begin;     ///< sums begin here
+  /// Packed bytes of later groups, asked for group by group; nullptr: nothing to ask for.
+  const std::byte* ahead = nullptr;
+  int ahead_bytes = 0;  ///< per group
 
   /// dots: [groups, kBlockRows, kTileOutputs]. A group is stored while the next is multiplied.
   void Multiply(int32_t* dots) const {
@@ -101,14 +104,15 @@ struct Chunk {
 };
 
 /// Adds the dots of a chunk to the sums of its first kRows rows.
-template <DType type, int kRows>
-[[gnu::noinline]] void AddRows(const Chunk<type>& chunk, const int32_t* dots, float* out) {
-  RowSums<UnpackedTile<type>, kRows, 2> sums;
+template <int kRows>
+[[gnu::noinline]] void AddRows(const Chunk& chunk, const int32_t* dots, float* out) {
+  RowSums<Tile, kRows, 2> sums;
   sums.Load(chunk.begin ? nullptr : out);
-  UnpackedTile<type> tile = chunk.tile;
+  Tile tile = chunk.tile;
   Int8Rows rows = chunk.rows;
   for (int64_t g = 0; g < chunk.groups; ++g, rows = rows.From(0, 1), dots += kGroupDots) {
     tile.Seek(g);
+    if (chunk.ahead != nullptr) Prefetch(chunk.ahead + g * chunk.ahead_bytes, chunk.ahead_bytes);
     I32x16 dot[kRows][2];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
@@ -120,26 +124,23 @@ template <DType type, int kRows>
   sums.Store(out);
 }
 
-template <DType type, int kRows = kSumRows>
-inline void AddCount(int64_t count, const Chunk<type>& chunk, const int32_t* dots, float* out) {
-  if (count == kRows) return AddRows<type, kRows>(chunk, dots, out);
-  if constexpr (kRows > 1) AddCount<type, kRows - 1>(count, chunk, dots, out);
+template <int kRows = kSumRows>
+inline void AddCount(int64_t count, const Chunk& chunk, const int32_t* dots, float* out) {
+  if (count == kRows) return AddRows<kRows>(chunk, dots, out);
+  if constexpr (kRows > 1) AddCount<kRows - 1>(count, chunk, dots, out);
 }
 
 /// The block of `count` rows that chunk.rows begins with.
-template <DType type>
-void MultiplyBlock(Chunk<type> chunk, int64_t count, int32_t* dots, float* out) {
+void MultiplyBlock(Chunk chunk, int64_t count, int32_t* dots, float* out) {
   chunk.Multiply(dots);
   for (int64_t r = 0, passes = (count + kSumRows - 1) / kSumRows; r < count;) {
     const int64_t n = (count - r) / passes--;
     AddCount(n, chunk, dots + r * kTileOutputs, out + r * kTileOutputs);
     chunk.rows = chunk.rows.From(n, 0);
+    chunk.ahead = nullptr;
     r += n;
   }
 }
-
-/// What stands for all types that look like this one when they are unpacked.
-constexpr DType Representative(DType type) { return FormatOf(type).has_minimum ? DType::kQ4_1 : DType::kQ4_0; }
 
 template <DType type>
 void MultiplyTile(const TileProduct& p) {
@@ -147,18 +148,21 @@ void MultiplyTile(const TileProduct& p) {
   if (p.count <= (kLayout.format.bits == 8 ? kFewRowsOfBytes : kFewRows)) {
     return Avx512VnniInt8().multiply[static_cast<int>(type)](p);
   }
-  constexpr int kUnpackedBytes = kChunkGroups * UnpackedTile<type>::kGroupBytes;
-  static_assert(UnpackedTile<type>::kGroupBytes == UnpackedTile<Representative(type)>::kGroupBytes);
+  static_assert(!kLayout.format.has_minimum && UnpackedTile<type>::kGroupBytes == Tile::kGroupBytes);
+  constexpr int kUnpackedBytes = kChunkGroups * Tile::kGroupBytes;
   static_assert(kUnpackedBytes + kChunkGroups * kGroupDots * 4 <= kTileScratchBytes);
   auto* dots = reinterpret_cast<int32_t*>(p.scratch + kUnpackedBytes);
   const int64_t groups = p.rows.groups();
   for (int64_t first = 0; first < groups; first += kChunkGroups) {
     const int64_t count = std::min<int64_t>(kChunkGroups, groups - first);
-    Unpack<!kLayout.format.has_minimum>(PackedTile<type>{p.tile}, first, count, UnpackedTile<type>{p.scratch});
-    Prefetch(p.tile + kLayout.group_offset(first + count), kChunkGroups * kLayout.group_bytes());
+    Unpack<true>(PackedTile<type>{p.tile}, first, count, UnpackedTile<type>{p.scratch});
     for (int64_t row = 0; row < p.count; row += kBlockRows) {
-      const Chunk<Representative(type)> chunk{
-          .tile = {p.scratch}, .groups = count, .rows = p.rows.From(row, first), .begin = first == 0};
+      const Chunk chunk{.tile = {p.scratch},
+                        .groups = count,
+                        .rows = p.rows.From(row, first),
+                        .begin = first == 0,
+                        .ahead = row == 0 ? p.tile + kLayout.group_offset(first + count) : nullptr,
+                        .ahead_bytes = kLayout.group_bytes()};
       MultiplyBlock(chunk, std::min<int64_t>(kBlockRows, p.count - row), dots, p.out + row * kTileOutputs);
     }
   }
@@ -167,7 +171,7 @@ void MultiplyTile(const TileProduct& p) {
 }  // namespace
 
 const Int8Kernels& AmxInt8() {
-  // Types whose scales go by halves stay with vectors: tiles half as deep cost as much as whole ones.
+  // All others stay with vectors, see the README.
   static const Int8Kernels kernels = [] {
     Int8Kernels set = Avx512VnniInt8();
     set.enter = EnterTiles, set.leave = LeaveTiles;
@@ -175,12 +179,8 @@ const Int8Kernels& AmxInt8() {
       set.multiply[static_cast<int>(type)] = multiply;
     };
     use(DType::kQ4_0, MultiplyTile<DType::kQ4_0>);
-    use(DType::kQ4_1, MultiplyTile<DType::kQ4_1>);
     use(DType::kQ5_0, MultiplyTile<DType::kQ5_0>);
-    use(DType::kQ5_1, MultiplyTile<DType::kQ5_1>);
     use(DType::kQ8_0, MultiplyTile<DType::kQ8_0>);
-    use(DType::kQ4_K, MultiplyTile<DType::kQ4_K>);
-    use(DType::kQ5_K, MultiplyTile<DType::kQ5_K>);
     return set;
   }();
   return kernels;
