@@ -52,9 +52,10 @@ inline float ReduceMaxMagnitude(F32x16 a, F32x16 b) {
   return __builtin_bit_cast(float, _mm512_reduce_max_epu32(_mm512_max_epu32(x, y)));
 }
 
-/// Rounds 16 floats within [-127, 127] to bytes, ties to even; returns their sum.
+/// Rounds 16 floats within [-127, 127] to bytes, ties to even; returns their sum. A NaN counts as 0: as the smallest
+/// integer it would make the sum overflow.
 inline int32_t StoreRounded(F32x16 a, int8_t* p) {
-  const __m512i q = _mm512_cvtps_epi32(a.v);
+  const __m512i q = _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(a.v, a.v, _CMP_ORD_Q), a.v);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q));
   return _mm512_reduce_add_epi32(q);
 }
