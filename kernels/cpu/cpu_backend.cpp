@@ -49,6 +49,7 @@ const KernelSet& ChooseKernels(CpuIsa isa, WeightType weights) {
 
 /// The same bits whichever it is: only speed decides.
 const Int8Kernels& ChooseInt8Kernels(CpuIsa isa, const CpuFeatures& features) {
+  if (isa == CpuIsa::kAmx && features.amx_int8 && features.avx512_vnni) return AmxInt8();
   if (isa != CpuIsa::kAvx2 && features.avx512_vnni) return Avx512VnniInt8();
   return features.avx_vnni ? AvxVnniInt8() : Avx2Int8();
 }

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <xmmintrin.h>
-
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/cpu/int8_tile.h"
+#include "kernels/cpu/int8_sums.h"
+#include "kernels/cpu/int8_unpack.h"
 
 /// Bodies of `Int8Kernels`, included by the files compiled for one instruction set. Such a file
 /// defines before
@@ -18,127 +17,6 @@ namespace {
 
 /// Groups unpacked at a time: they stay in the first-level cache beside the rows.
 constexpr int kChunkGroups = 24;
-/// How far ahead of its use a tile is asked for.
-constexpr int kPrefetchBytes = 2560;
-
-inline void Prefetch(const std::byte* p, int bytes) {
-  for (int i = 0; i < bytes; i += kLineBytes) _mm_prefetch(reinterpret_cast<const char*>(p + i), _MM_HINT_T0);
-}
-
-/// A tile as it is packed: quads and scales are decoded where they are used.
-template <DType type>
-struct PackedTile {
-  static constexpr TileLayout kLayout{type};
-  static constexpr StoredFormat kFormat = kLayout.format;
-  static constexpr int kBits = kFormat.bits;
-
-  const std::byte* tile;
-  const std::byte *header = nullptr, *group = nullptr;
-
-  void Seek(int64_t g) {
-    header = tile + kLayout.header_offset(g);
-    group = tile + kLayout.group_offset(g);
-  }
-  void PrefetchAhead() const { Prefetch(group + kPrefetchBytes, kLayout.group_bytes()); }
-
-  template <int kQuad>
-  U8x64 Quad(int half) const {
-    if constexpr (kBits == 8) return U8x64::Load(group + (half * 8 + kQuad) * kLineBytes);
-    if constexpr (kBits == 4) return Low4<kQuad>(half);
-    if constexpr (kBits == 5) return Low4<kQuad>(half) | One<kQuad, 4>(half);
-    if constexpr (kBits == 6) return Low4<kQuad>(half) | Two<kQuad, 4>(half);
-    if constexpr (kBits == 3) return Two<kQuad, 0>(half) | One<kQuad, 2>(half);
-    if constexpr (kBits == 2) return Two<kQuad, 0>(half);
-  }
-
-  /// Of outputs 16 half on and inputs 16 part on.
-  F32x16 Scale(int half, int part) const { return Table(0, half, part); }
-  F32x16 Minimum(int half, int part) const { return Table(1, half, part); }
-
- private:
-  template <int kQuad>
-  U8x64 Low4(int half) const {
-    return ShiftMasked < kQuad < 4 ? 0 : -4 > (U8x64::Load(group + (half * 4 + kQuad % 4) * kLineBytes), 0x0f);
-  }
-  /// Two bits of quad kQuad, shifted to bit `kTo`.
-  template <int kQuad, int kTo>
-  U8x64 Two(int half) const {
-    const std::byte* plane = group + kLayout.plane_offset(kTo);
-    return ShiftMasked<kTo - kQuad % 4 * 2>(U8x64::Load(plane + (half * 2 + kQuad / 4) * kLineBytes), 3 << kTo);
-  }
-  template <int kQuad, int kTo>
-  U8x64 One(int half) const {
-    const std::byte* plane = group + kLayout.plane_offset(kTo);
-    return ShiftMasked<kTo - kQuad>(U8x64::Load(plane + half * kLineBytes), 1 << kTo);
-  }
-
-  static F32x16 Halves(const std::byte* p) { return F32x16::LoadF16(reinterpret_cast<const uint16_t*>(p)); }
-  F32x16 Table(int index, int half, int part) const {
-    const std::byte* table = group + kLayout.quant_bytes() + index * kLayout.group_table();
-    if constexpr (!kFormat.super_blocks) return Halves(table + half * 32);
-    const F32x16 sub = LoadI8(table + (kFormat.halves ? part * kTileOutputs : 0) + half * 16);
-    return Halves(header + index * kLayout.half_table() + half * 32) * sub;
-  }
-};
-
-/// Groups of a tile with every quant a byte and every scale an f32, as `Unpack` writes them.
-template <DType type>
-struct UnpackedTile {
-  static constexpr StoredFormat kFormat = FormatOf(type);
-  /// A decoded quant has kFormat.bits bits.
-  static constexpr int kBits = kFormat.bits;
-  static constexpr int kParts = kFormat.halves ? 2 : 1;
-  static constexpr int kQuantBytes = kTileOutputs * kGroupInputs;
-  static constexpr int kTable = kTileOutputs * 4;
-  static constexpr int kGroupBytes = kQuantBytes + kParts * (kFormat.has_minimum ? 2 : 1) * kTable;
-  static_assert(kChunkGroups * kGroupBytes <= kTileScratchBytes);
-
-  std::byte* tile;
-  const std::byte* next = nullptr;  ///< packed bytes to ask for meanwhile
-  std::byte* group = nullptr;
-
-  void Seek(int64_t g) { group = tile + g * kGroupBytes; }
-  void PrefetchAhead() {
-    if (next == nullptr) return;
-    constexpr int kBytes = TileLayout(type).group_bytes();
-    Prefetch(next, kBytes);
-    next += kBytes;
-  }
-  std::byte* QuadAt(int quad, int half) const { return group + (quad * 2 + half) * kLineBytes; }
-  float* TableAt(int index, int half, int part) const {
-    return reinterpret_cast<float*>(group + kQuantBytes + (index * kParts + part) * kTable) + half * 16;
-  }
-  template <int kQuad>
-  U8x64 Quad(int half) const {
-    return U8x64::Load(QuadAt(kQuad, half));
-  }
-  F32x16 Scale(int half, int part) const { return F32x16::Load(TableAt(0, half, part)); }
-  F32x16 Minimum(int half, int part) const { return F32x16::Load(TableAt(1, half, part)); }
-};
-
-template <int kQuad, DType type>
-inline void UnpackQuads(const PackedTile<type>& from, const UnpackedTile<type>& to) {
-  if constexpr (kQuad < kQuads) {
-    for (int half = 0; half < 2; ++half) from.template Quad<kQuad>(half).Store(to.QuadAt(kQuad, half));
-    UnpackQuads<kQuad + 1>(from, to);
-  }
-}
-
-/// Decodes groups [first, first + count) into groups 0 .. of `to`.
-template <DType type>
-inline void Unpack(PackedTile<type> from, int64_t first, int64_t count, UnpackedTile<type> to) {
-  for (int64_t g = 0; g < count; ++g) {
-    from.Seek(first + g);
-    to.Seek(g);
-    UnpackQuads<0>(from, to);
-    for (int part = 0; part < UnpackedTile<type>::kParts; ++part) {
-      for (int half = 0; half < 2; ++half) {
-        from.Scale(half, part).Store(to.TableAt(0, half, part));
-        if constexpr (PackedTile<type>::kFormat.has_minimum) from.Minimum(half, part).Store(to.TableAt(1, half, part));
-      }
-    }
-  }
-}
 
 /// Sums of kRows rows and 16 kHalves outputs, from output half `first_half` on.
 template <class Tile, int kRows, int kHalves>
@@ -148,7 +26,7 @@ struct RowTile {
   static constexpr int kPartQuads = kQuads / kParts;
 
   I32x16 dot[kRows][kHalves];
-  F32x16 sum[kRows][kHalves];
+  RowSums<Tile, kRows, kHalves> sums;
 
   template <int kQuad>
   [[gnu::always_inline]] void AddQuad(const Tile& tile, const Int8Rows& rows, int first_half) {
@@ -194,38 +72,7 @@ struct RowTile {
       for (int h = 0; h < kHalves; ++h) dot[r][h] = start;
     }
     AddQuads<kPart * kPartQuads, kPartQuads>(tile, rows, first_half);
-    F32x16 scale[kHalves], minimum[kHalves];
-#pragma GCC unroll 2
-    for (int h = 0; h < kHalves; ++h) {
-      scale[h] = tile.Scale(first_half + h, kPart);
-      if constexpr (kFormat.has_minimum) minimum[h] = tile.Minimum(first_half + h, kPart);
-    }
-#pragma GCC unroll 8
-    for (int r = 0; r < kRows; ++r) {
-      const float row_scale = rows.scales[r * groups];
-      const F32x16 x = F32x16::Set(row_scale);
-      const float row_sum = kParts == 1
-                                ? rows.scaled_sums[r * groups]
-                                : row_scale * static_cast<float>(-rows.negated_half_sums[2 * r * groups + kPart]);
-#pragma GCC unroll 2
-      for (int h = 0; h < kHalves; ++h) {
-        sum[r][h] = Fma(dot[r][h].ToFloat(), scale[h] * x, sum[r][h]);
-        if constexpr (kFormat.has_minimum) sum[r][h] = Fma(minimum[h], F32x16::Set(row_sum), sum[r][h]);
-      }
-    }
-  }
-
-  void Load(const float* out) {
-    for (int r = 0; r < kRows; ++r) {
-      for (int h = 0; h < kHalves; ++h) {
-        sum[r][h] = out == nullptr ? F32x16::Zero() : F32x16::Load(out + r * kTileOutputs + 16 * h);
-      }
-    }
-  }
-  void Store(float* out) const {
-    for (int r = 0; r < kRows; ++r) {
-      for (int h = 0; h < kHalves; ++h) sum[r][h].Store(out + r * kTileOutputs + 16 * h);
-    }
+    sums.Add(dot, tile, kPart, rows, first_half);
   }
 };
 
@@ -233,16 +80,16 @@ struct RowTile {
 template <class Tile, int kRows>
 [[gnu::noinline]] void MultiplyRows(Tile tile, int64_t groups, Int8Rows rows, bool begin, bool prefetch, float* out) {
   for (int half = 0; half < 2; half += kTileHalves) {
-    RowTile<Tile, kRows, kTileHalves> sums;
-    sums.Load(begin ? nullptr : out + 16 * half);
+    RowTile<Tile, kRows, kTileHalves> row_tile;
+    row_tile.sums.Load(begin ? nullptr : out + 16 * half);
     Int8Rows at = rows;
     for (int64_t g = 0; g < groups; ++g, at = at.From(0, 1)) {
       tile.Seek(g);
       if (prefetch && half == 0) tile.PrefetchAhead();
-      sums.template AddPart<0>(tile, at, half);
-      if constexpr (Tile::kFormat.halves) sums.template AddPart<1>(tile, at, half);
+      row_tile.template AddPart<0>(tile, at, half);
+      if constexpr (Tile::kFormat.halves) row_tile.template AddPart<1>(tile, at, half);
     }
-    sums.Store(out + 16 * half);
+    row_tile.sums.Store(out + 16 * half);
   }
 }
 
@@ -275,7 +122,8 @@ void MultiplyTile(const TileProduct& p) {
   for (int64_t first = 0; first < groups; first += kChunkGroups) {
     const int64_t count = std::min<int64_t>(kChunkGroups, groups - first);
     UnpackedTile<type> unpacked{p.scratch};
-    Unpack<type>(packed, first, count, unpacked);
+    static_assert(kChunkGroups * unpacked.kGroupBytes <= kTileScratchBytes);
+    Unpack<false>(packed, first, count, unpacked);
     unpacked.next = p.tile + TileLayout(type).group_offset(first + count);
     MultiplyAllRows(unpacked, count, p.rows.From(0, first), p.count, first == 0, p.out);
   }

@@ -42,14 +42,16 @@ Int8Matmul::Int8Matmul(ThreadTeam* team, const KernelSet* kernels, const Int8Ker
 }
 
 Int8Rows Int8Matmul::RowStore::Reserve(int64_t rows, int64_t inputs) {
+  const int64_t readable = (rows + kReadableRows - 1) / kReadableRows * kReadableRows;
+  const auto lines = static_cast<size_t>((readable * inputs + kLineBytes - 1) / kLineBytes);
   const auto groups = static_cast<size_t>(rows * inputs / kGroupInputs);
+  if (quants_.size() < lines) quants_.resize(lines);
   if (scales_.size() < groups) {
-    quants_.resize(groups * kGroupInputs);
     scales_.resize(groups);
     sums_.resize(groups);
     half_sums_.resize(2 * groups);
   }
-  return {quants_.data(), scales_.data(), sums_.data(), half_sums_.data(), inputs};
+  return {quants_.front().quants, scales_.data(), sums_.data(), half_sums_.data(), inputs};
 }
 
 void Int8Matmul::Quantize(const MatmulArgs& args, int64_t row, Worker& worker, const Int8Rows& to) const {
@@ -101,10 +103,12 @@ void Int8Matmul::Run(const MatmulArgs& args, const Int8Weights& weights) {
       rows = worker.own.Reserve(args.x.rows, args.x.cols);
       for (int64_t r = 0; r < args.x.rows; ++r) Quantize(args, r, worker, rows);
     }
+    if (int8_kernels_->enter != nullptr) int8_kernels_->enter(args.x.rows);
     for (int64_t begin; (begin = next.fetch_add(run, std::memory_order_relaxed)) < tiles;) {
       const int64_t end = std::min(begin + run, tiles);
       for (int64_t tile = begin; tile < end; ++tile) RunTile(args, weights, tile, rows, worker);
     }
+    if (int8_kernels_->leave != nullptr) int8_kernels_->leave();
   });
 }
 

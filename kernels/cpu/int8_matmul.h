@@ -49,7 +49,11 @@ class Int8Matmul {
     Int8Rows Reserve(int64_t rows, int64_t inputs);
 
    private:
-    std::vector<int8_t> quants_;
+    /// Rows of tiles are read in pieces of 32 bytes: half of them would cross a line otherwise.
+    struct alignas(kLineBytes) Line {
+      int8_t quants[kLineBytes];
+    };
+    std::vector<Line> quants_;
     std::vector<float> scales_, sums_;
     std::vector<int32_t> half_sums_;
   };

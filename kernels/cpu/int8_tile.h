@@ -71,6 +71,8 @@ struct Int8Rows {
 
 /// Rows one call of a kernel takes: what it unpacks of a tile serves all of them.
 inline constexpr int64_t kMostTileRows = 128;
+/// The quants of a call's rows are readable up to the next multiple of this many rows; what stands there is ignored.
+inline constexpr int64_t kReadableRows = 16;
 
 /// One tile times up to `kMostTileRows` rows.
 struct TileProduct {
@@ -92,10 +94,14 @@ struct Int8Kernels {
   /// Rounds the row x [inputs] into row 0 of `rows`.
   void (*quantize)(const float* x, const Int8Rows& rows) = nullptr;
   Multiply multiply[13] = {};  ///< by DType; nullptr where it is no block type
+  /// A worker enters before its products over `rows` rows or fewer and leaves after; nullptr: nothing to do.
+  void (*enter)(int64_t rows) = nullptr;
+  void (*leave)() = nullptr;
 };
 
 const Int8Kernels& Avx2Int8();
 const Int8Kernels& AvxVnniInt8();
 const Int8Kernels& Avx512VnniInt8();
+const Int8Kernels& AmxInt8();  ///< needs AVX-512 VNNI too: few rows go there
 
 }  // namespace longshot

@@ -33,6 +33,8 @@ inline U8x64 ShiftMasked(U8x64 a, uint8_t mask) {
   return {_mm512_and_si512(_mm512_srli_epi16(a.v, -kBits), m)};
 }
 inline U8x64 operator|(U8x64 a, U8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+/// Every byte less b, modulo 256.
+inline U8x64 operator-(U8x64 a, int b) { return {_mm512_sub_epi8(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
 
 inline I32x16 operator+(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 template <int kBits>
@@ -52,9 +54,10 @@ inline float ReduceMaxMagnitude(F32x16 a, F32x16 b) {
   return __builtin_bit_cast(float, _mm512_reduce_max_epu32(_mm512_max_epu32(x, y)));
 }
 
-/// Rounds 16 floats within [-127, 127] to bytes, ties to even; returns their sum.
+/// Rounds 16 floats within [-127, 127] to bytes, ties to even; returns their sum. A NaN counts as 0: as the smallest
+/// integer it would make the sum overflow.
 inline int32_t StoreRounded(F32x16 a, int8_t* p) {
-  const __m512i q = _mm512_cvtps_epi32(a.v);
+  const __m512i q = _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(a.v, a.v, _CMP_ORD_Q), a.v);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(q));
   return _mm512_reduce_add_epi32(q);
 }
