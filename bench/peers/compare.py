@@ -60,9 +60,10 @@ def sizes_flag(kind):
     return {"prefill": "-p", "decode": "-n"}[kind]
 
 
-def llama_ms(binary):
+def llama_ms(binary, flash_attention):
     def measure(options, kind, count, depth):
-        command = [binary, "-m", options.model, "-t", options.threads, "-fa", 1, "-r", 1, "-o", "json", "-d", depth]
+        command = [binary, "-m", options.model, "-t", options.threads, "-fa", flash_attention, "-r", 1]
+        command += ["-o", "json", "-d", depth]
         if kind == "decode":
             command += ["-p", 0, "-n", count]
         elif kind == "rows":
@@ -72,6 +73,14 @@ def llama_ms(binary):
         return run(command)[0]["avg_ns"] / 1e6
 
     return measure
+
+
+def with_flash_attention(binary):
+    return llama_ms(binary, 1)
+
+
+def without_flash_attention(binary):
+    return llama_ms(binary, 0)
 
 
 def transformers_ms(python):
@@ -85,8 +94,9 @@ def transformers_ms(python):
 def programs(options):
     found = {"longshot": longshot_ms}
     for name, binary, measure in [
-        ("llama.cpp", options.folder / "llama/bin/llama-bench", llama_ms),
-        ("ik_llama.cpp", options.ik_llama and options.ik_llama / "bin/llama-bench", llama_ms),
+        ("llama.cpp -fa 1", options.folder / "llama/bin/llama-bench", with_flash_attention),
+        ("llama.cpp -fa 0", options.folder / "llama/bin/llama-bench", without_flash_attention),
+        ("ik_llama.cpp", options.ik_llama and options.ik_llama / "bin/llama-bench", with_flash_attention),
         ("transformers", options.folder / "venv/bin/python", transformers_ms),
     ]:
         if binary and binary.exists():
