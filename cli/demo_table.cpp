@@ -12,6 +12,8 @@ namespace longshot {
 namespace {
 
 constexpr size_t kShownPositions = 5;
+/// Nothing is said about speed by a single run.
+constexpr int64_t kFewestPairs = 2;
 
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -47,9 +49,8 @@ size_t OutsideInterval(size_t n) {
   return outside == 0 ? 0 : outside - 1;
 }
 
-/// Nothing is said about speed by a single run.
 std::string Text(const Speedup& speedup, int64_t pairs) {
-  return pairs < 2 ? "-" : fmt::format("{:.2f} ({:.2f}-{:.2f})", speedup.median, speedup.low, speedup.high);
+  return pairs < kFewestPairs ? "-" : fmt::format("{:.2f} ({:.2f}-{:.2f})", speedup.median, speedup.low, speedup.high);
 }
 
 std::string Positions(const DemoLine& line) {
@@ -99,7 +100,7 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
     line.tokens += run.tokens;
     line.identical = line.identical && run.text == base.text;
     line.proposed = line.proposed || run.metrics.num_drafts > 0;
-    if (run.looping && line.looping_runs < line.runs) continue;
+    if (run.looping && line.runs - line.looping_runs >= kFewestPairs) continue;
     AddTo(pool, run.metrics);
     ms_per_token.push_back(run.decode_ms / static_cast<double>(run.tokens));
     decode.push_back(base.decode_ms / run.decode_ms);
@@ -162,7 +163,8 @@ nlohmann::json ToJson(const DemoLine& line) {
                          {"runs", line.runs},
                          {"looping_runs", line.looping_runs},
                          {"proposed", line.proposed}};
-  if (line.pairs >= 2) json["decode_speedup"] = ToJson(line.decode), json["latency_speedup"] = ToJson(line.latency);
+  if (line.pairs >= kFewestPairs)
+    json["decode_speedup"] = ToJson(line.decode), json["latency_speedup"] = ToJson(line.latency);
   return json;
 }
 

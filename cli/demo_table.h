@@ -35,7 +35,7 @@ struct Speedup {
 };
 Speedup SpeedupOf(std::vector<double> ratios);
 
-/// A line of the table: of the runs whose answers do not loop, or of all when every one does.
+/// A line of the table: of the runs whose answers do not loop, or of all when fewer than two do not.
 struct DemoLine {
   std::string task = {}, drafter = {};
   int64_t tokens = 0;                 ///< all runs together

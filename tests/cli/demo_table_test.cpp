@@ -43,13 +43,26 @@ TEST(DemoTable, CountersComeFromTheRunsThatTimesComeFrom) {
   looping.metrics.emitted_tokens = 100, looping.metrics.target_passes = 10;
   usual.metrics.emitted_tokens = 100, usual.metrics.target_passes = 50;
   usual.metrics.num_drafts = 40, usual.metrics.drafted_per_depth = {40}, usual.metrics.accepted_per_depth = {30};
-  const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000)}};
-  const DemoLine line = MakeDemoLine({"t", "copy", {looping, usual}}, plain);
+  const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000), Timed(1000, 3000)}};
+  const DemoLine line = MakeDemoLine({"t", "copy", {looping, usual, usual}}, plain);
   EXPECT_DOUBLE_EQ(line.mean_acceptance_length, 2);
   EXPECT_EQ(line.acceptance_per_position, std::vector<double>{0.75});
+  EXPECT_EQ(line.pairs, 2);
+}
+
+TEST(DemoTable, OnePairIsNoMeasurement) {
+  const DemoLine line = MakeDemoLine({"t", "copy", {Timed(500, 2000)}}, {"t", "none", {Timed(1000, 3000)}});
   EXPECT_EQ(line.pairs, 1);
-  EXPECT_FALSE(ToJson(line).contains("decode_speedup")) << "one pair is no measurement";
+  EXPECT_FALSE(ToJson(line).contains("decode_speedup"));
   EXPECT_NE(FormatDemoTable(std::vector{line}).find("| -  "), std::string::npos);
+}
+
+TEST(DemoTable, OneRunThatDoesNotLoopIsTooFewSoAllCount) {
+  const DemoCell plain{"t", "none", {Timed(1000, 3000), Timed(1000, 3000)}};
+  const DemoLine line = MakeDemoLine({"t", "copy", {Timed(500, 2000, true), Timed(250, 2000)}}, plain);
+  EXPECT_EQ(line.pairs, 2);
+  EXPECT_DOUBLE_EQ(line.decode.median, 3);
+  EXPECT_NE(FormatDemoTable(std::vector{line}).find("1 of 2"), std::string::npos);
 }
 
 TEST(DemoTable, IntervalsOfMediansFollowTheBinomialLaw) {
