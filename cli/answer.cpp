@@ -40,11 +40,10 @@ class TextStream {
 };
 
 DraftSizes Sizes(const DraftPlan& plan) {
-  const double row_ms = plan.verification_ms.empty() ? 0 : plan.verification_ms[0].ms;
   return {.max_nodes = plan.limits.max_nodes,
           .max_depth = plan.limits.max_depth,
           .cost = plan.cost,
-          .pass_cost = row_ms > 0 ? plan.draft_pass_ms / row_ms : 0};
+          .pass_cost = plan.pass_cost};
 }
 
 }  // namespace
@@ -59,9 +58,7 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   generate.ignore_eos = request.ignore_eos;
   generate.sampling = request.sampling;
   generate.seed = request.seed;
-  generate.draft_max_nodes = request.draft.limits.max_nodes;
-  generate.draft_max_depth = request.draft.limits.max_depth;
-  generate.draft_cost = request.draft.cost;
+  generate.draft = Sizes(request.draft);
   Answer answer;
   answer.draft = request.draft;
   if (request.measure) {

@@ -56,14 +56,11 @@ void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config,
   const VerificationCost cost = Measure(timer);
   plan.verification_ms.assign(cost.points().begin(), cost.points().end());
   if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
-  if (runs_model) {
-    if (config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / cost.Ms(1);
-    plan.draft_pass_ms = config.window.draft_cost * cost.Ms(1);
-  }
+  if (runs_model && config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / cost.Ms(1);
   if (plan.limits.max_nodes > 0) return;
   // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
   const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
-  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? plan.draft_pass_ms : 0});
+  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? config.window.draft_cost * cost.Ms(1) : 0});
   if (config.proposal.max_depth > 0) {
     plan.limits.max_depth = std::min(plan.limits.max_nodes, config.proposal.max_depth);
   }
@@ -94,7 +91,7 @@ nlohmann::json DraftPlan::ToJson() const {
   return {{"max_nodes", limits.max_nodes},
           {"max_depth", limits.max_depth},
           {"verification_ms", timed},
-          {"draft_pass_ms", draft_pass_ms}};
+          {"draft_pass_cost", pass_cost}};
 }
 
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
@@ -104,6 +101,7 @@ DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
   if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
+  if (choice.draws_own_law()) plan.pass_cost = config.window.draft_cost;
   config.proposal.max_depth = plan.limits.max_depth;
   plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;

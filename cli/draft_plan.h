@@ -14,7 +14,7 @@ struct DraftPlan {
   DraftLimits limits{.max_nodes = 0, .max_depth = 0};
   PassCost cost{};                                       ///< of verification, by rows; as `GenerateRequest`
   std::vector<VerificationCost::Point> verification_ms;  ///< empty: not measured
-  double draft_pass_ms = 0;  ///< of a drafter that runs the model; 0 for look-ups or not measured
+  double pass_cost = 0;                                  ///< of one draft pass, in single-row passes; 0 for look-ups
 
   nlohmann::json ToJson() const;
 };

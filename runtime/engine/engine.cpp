@@ -31,9 +31,9 @@ void Validate(const GenerateRequest& request, const Target& target) {
     Throw(ErrorCode::kUsage, "tokens to generate: expected -1 (until the context is full) or more, got {}; set -n",
           request.max_tokens);
   }
-  if (request.draft_max_nodes < 0 || request.draft_max_depth < 0) {
+  if (request.draft.max_nodes < 0 || request.draft.max_depth < 0) {
     Throw(ErrorCode::kConfig, "draft limits: expected 0 or more, got {} nodes and depth {}; set --spec-draft-n-max",
-          request.draft_max_nodes, request.draft_max_depth);
+          request.draft.max_nodes, request.draft.max_depth);
   }
   for (int64_t i = 0; i < prompt; ++i) {
     const Token token = request.prompt[i];

@@ -24,8 +24,8 @@ std::string_view Name(StopReason reason);
 struct DraftSizes {
   int64_t max_nodes = 0;
   int64_t max_depth = 0;
-  PassCost cost{};
-  double pass_cost = 0;  ///< of one draft pass, in single-row passes; 0: the drafter's own guess
+  PassCost cost{};       ///< of verification, by rows
+  double pass_cost = 0;  ///< of one draft pass, in single-row passes; 0: the drafter's own figure
 };
 
 struct GenerateRequest {
@@ -35,9 +35,7 @@ struct GenerateRequest {
   bool ignore_eos = false;             ///< end tokens are tokens like any other
   SamplingConfig sampling = {};
   uint64_t seed = 0;
-  int64_t draft_max_nodes = 0;  ///< limits of a proposal; 0 with drafter `none`
-  int64_t draft_max_depth = 0;
-  PassCost draft_cost{};  ///< of verification, by rows
+  DraftSizes draft = {};  ///< limits 0 with drafter `none`
   /// Called once, behind the first token: sizes proposals by passes timed on the sequence as it stands, within the
   /// limits above. Empty: they and the cost are final.
   std::function<DraftSizes(SequenceId)> size_drafts = {};

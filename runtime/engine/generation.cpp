@@ -19,7 +19,7 @@ int64_t TokenLimit(const GenerateRequest& request, const Target& target) {
 /// Rows for everything that may be committed and for the widest tree on top, as far as the context goes.
 int64_t Capacity(const GenerateRequest& request, const Target& target) {
   const int64_t tokens = static_cast<int64_t>(request.prompt.size()) + TokenLimit(request, target);
-  return tokens + std::min(target.max_context() - tokens, request.draft_max_nodes);
+  return tokens + std::min(target.max_context() - tokens, request.draft.max_nodes);
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
       limit_(TokenLimit(request, *parts.target)),
       sequence_(parts.target, Capacity(request, *parts.target)),
       watch_(request.now_ms),
-      sizes_{request.draft_max_nodes, request.draft_max_depth, request.draft_cost},
+      sizes_(request.draft),
       history_(request.prompt.begin(), request.prompt.end()),
       laws_(&sampler_) {
   CHECK(taps_.top_k >= 0 && taps_.top_k <= kMaxTopKIds, "drafter {} asks for top {}", parts.drafter->name(),
@@ -43,8 +43,8 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
 }
 
 void Generation::Reserve() {
-  const int64_t nodes = 1 + request_.draft_max_nodes,
-                depth = std::min(request_.draft_max_nodes, request_.draft_max_depth);
+  const int64_t nodes = 1 + request_.draft.max_nodes,
+                depth = std::min(request_.draft.max_nodes, request_.draft.max_depth);
   history_.reserve(history_.size() + limit_);
   result_.tokens.reserve(limit_);
   result_.metrics.Reserve(depth);
@@ -101,7 +101,7 @@ bool Generation::Prefill() {
                          .noise = noise_,
                          .coupled = parts_.verifier->coupled(),
                          .seed = request_.seed,
-                         .max_nodes = request_.draft_max_nodes});
+                         .max_nodes = request_.draft.max_nodes});
   result_.metrics.time_ms.prefill_draft += watch_.LapMs();
   return true;
 }
@@ -143,9 +143,9 @@ bool Generation::Round() {
 void Generation::SizeDrafts() {
   Announce(Phase::kSizing);
   sizes_ = request_.size_drafts(sequence_.id());
-  CHECK(sizes_.max_nodes <= request_.draft_max_nodes && sizes_.max_depth <= request_.draft_max_depth,
+  CHECK(sizes_.max_nodes <= request_.draft.max_nodes && sizes_.max_depth <= request_.draft.max_depth,
         "proposals of {} nodes to depth {}, room is for {} and {}", sizes_.max_nodes, sizes_.max_depth,
-        request_.draft_max_nodes, request_.draft_max_depth);
+        request_.draft.max_nodes, request_.draft.max_depth);
 }
 
 void Generation::Propose() {

@@ -63,11 +63,7 @@ void PrintTo(const Loop& loop, std::ostream* out) {
 /// Allocations of the rounds between token kWarmUp and the last.
 int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t leak_every = 0) {
   ModelTarget target(&model, {.max_context = kPrompt + kTokens + 32, .max_rows = 24});
-  DrafterConfig config;
-  config.type = loop.drafter;
-  config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
-  config.copy.min_match = 1;
-  const auto drafter = MakeDrafter(config);
+  const auto drafter = MakeEagerDrafter(loop.drafter);
   const auto rule = MakeVerifier(loop.rule);
   const std::vector<Token> prompt = RepeatingPrompt(5, kPrompt, model.config().vocab_size);
   int64_t tokens = 0, warm = 0;
@@ -77,9 +73,9 @@ int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t lea
   request.ignore_eos = true;
   request.sampling = loop.sampling;
   request.seed = 21;
-  request.draft_max_nodes = loop.drafter == "none" ? 0 : 12;
-  request.draft_max_depth = loop.drafter == "none" ? 0 : kDepth;
-  request.draft_cost = PassCost(0.001);
+  request.draft.max_nodes = loop.drafter == "none" ? 0 : 12;
+  request.draft.max_depth = loop.drafter == "none" ? 0 : kDepth;
+  request.draft.cost = PassCost(0.001);
   std::vector<std::unique_ptr<int>> leaks;
   request.on_token = [&](Token) {
     ++tokens;

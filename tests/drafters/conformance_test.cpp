@@ -52,9 +52,9 @@ GenerateRequest Request(const Trial& run, const std::vector<Token>& prompt) {
   request.max_tokens = run.max_tokens;
   request.sampling = run.sampling;
   request.seed = run.seed;
-  request.draft_max_nodes = run.drafter == "none" ? 0 : run.nodes;
-  request.draft_max_depth = run.drafter == "none" ? 0 : run.depth;
-  request.draft_cost = PassCost(run.row_cost);
+  request.draft.max_nodes = run.drafter == "none" ? 0 : run.nodes;
+  request.draft.max_depth = run.drafter == "none" ? 0 : run.depth;
+  request.draft.cost = PassCost(run.row_cost);
   return request;
 }
 

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/rng.h"
@@ -21,6 +23,15 @@ inline std::string DrafterTestName(const testing::TestParamInfo<DrafterEntry>& i
 }
 
 inline void PrintTo(const DrafterEntry& entry, std::ostream* out) { *out << entry.name; }
+
+/// A drafter that proposes on the short texts of tests.
+inline std::unique_ptr<Drafter> MakeEagerDrafter(std::string_view name) {
+  DrafterConfig config;
+  config.type = name;
+  config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
+  config.copy.min_match = 1;
+  return MakeDrafter(config);
+}
 
 /// Random tokens of which 40 are repeated 70 later, as documents repeat themselves. REQUIRES: length >= 130.
 inline std::vector<Token> RepeatingPrompt(uint64_t seed, int64_t length, int64_t vocab) {

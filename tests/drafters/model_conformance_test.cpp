@@ -23,11 +23,7 @@ constexpr int64_t kPrompt = 150;
 
 GenerateResult Generate(const Model& model, std::string_view drafter_name, double temperature) {
   ModelTarget target(&model, {.max_context = 256, .max_rows = 24});
-  DrafterConfig config;
-  config.type = drafter_name;
-  config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
-  config.copy.min_match = 1;
-  const auto drafter = MakeDrafter(config);
+  const auto drafter = MakeEagerDrafter(drafter_name);
   const auto rule = MakeVerifier("coupled");
   const std::vector<Token> prompt = RepeatingPrompt(3, kPrompt, model.config().vocab_size);
   GenerateRequest request;
@@ -36,9 +32,9 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, doubl
   request.ignore_eos = true;
   request.sampling.temperature = temperature;
   request.seed = 21;
-  request.draft_max_nodes = drafter_name == "none" ? 0 : 12;
-  request.draft_max_depth = drafter_name == "none" ? 0 : 5;
-  request.draft_cost = PassCost(0.001);
+  request.draft.max_nodes = drafter_name == "none" ? 0 : 12;
+  request.draft.max_depth = drafter_name == "none" ? 0 : 5;
+  request.draft.cost = PassCost(0.001);
   double now_ms = 0;
   request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
   return Engine(&target, rule.get(), drafter.get()).Generate(request);

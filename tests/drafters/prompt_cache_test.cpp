@@ -8,6 +8,7 @@
 #include "runtime/engine/model_target.h"
 #include "tests/numeric_paths.h"
 #include "tests/runtime/cache/cache_case.h"
+#include "tests/drafters/every_drafter.h"
 #include "verifier/rules.h"
 
 namespace longshot {
@@ -19,11 +20,7 @@ constexpr int64_t kDocument = 150;  ///< longer than two blocks of the cache and
 GenerateResult Generate(const Model& model, std::string_view drafter_name, std::span<const Token> prompt,
                         const std::string& from, const std::string& into = "") {
   ModelTarget target(&model, {.max_context = 256, .prefill_rows = 64, .max_rows = 24});
-  DrafterConfig config;
-  config.type = drafter_name;
-  config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
-  config.copy.min_match = 1;
-  const auto drafter = MakeDrafter(config);
+  const auto drafter = MakeEagerDrafter(drafter_name);
   const auto rule = MakeVerifier("coupled");
   const auto rows = prompt.first(prompt.size() - 1);
   const CacheIdentity identity = IdentityOfRows(model, DType::kBF16, DType::kBF16, "");
@@ -33,9 +30,9 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, std::
   request.ignore_eos = true;
   request.sampling.temperature = 0.8;
   request.seed = 21;
-  request.draft_max_nodes = drafter_name == "none" ? 0 : 12;
-  request.draft_max_depth = drafter_name == "none" ? 0 : 5;
-  request.draft_cost = PassCost(0.001);
+  request.draft.max_nodes = drafter_name == "none" ? 0 : 12;
+  request.draft.max_depth = drafter_name == "none" ? 0 : 5;
+  request.draft.cost = PassCost(0.001);
   request.restore = [&](SequenceId sequence) -> int64_t {
     if (from.empty()) return 0;
     const PromptCache cache(from);

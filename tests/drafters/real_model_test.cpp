@@ -103,9 +103,9 @@ Generated Generate(Target& target, std::span<const Token> prompt, std::string_vi
   request.sampling.temperature = setting.temperature;
   request.sampling.repeat_penalty = 1.05;  // each node has a history, and so penalties, of its own
   request.seed = 7;
-  request.draft_max_nodes = drafter_name == "none" ? 0 : 15;
-  request.draft_max_depth = drafter_name == "none" ? 0 : 8;
-  request.draft_cost = PassCost(0.02);
+  request.draft.max_nodes = drafter_name == "none" ? 0 : 15;
+  request.draft.max_depth = drafter_name == "none" ? 0 : 8;
+  request.draft.cost = PassCost(0.02);
   double now_ms = 0;
   request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
   GenerateResult result = Engine(&target, rule.get(), drafter.get()).Generate(request);

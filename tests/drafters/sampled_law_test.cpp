@@ -59,8 +59,8 @@ class SampledLaw : public testing::TestWithParam<std::string_view> {
     request.prompt = kPrompt;
     request.max_tokens = kTokens;
     request.sampling = kSampling;
-    request.draft_max_nodes = request.draft_max_depth = 3;
-    request.draft_cost = PassCost(0.3);
+    request.draft.max_nodes = request.draft.max_depth = 3;
+    request.draft.cost = PassCost(0.3);
     double now_ms = 0;
     request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
     std::vector<int64_t> counts(kVocab * kVocab * kVocab);

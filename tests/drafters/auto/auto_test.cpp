@@ -183,9 +183,9 @@ GenerateResult GenerateByRandomClock(const std::string& type, std::string_view r
   request.max_tokens = 200;
   request.sampling.temperature = temperature;
   request.seed = 3;
-  request.draft_max_nodes = type == "none" ? 0 : 12;
-  request.draft_max_depth = type == "none" ? 0 : 6;
-  request.draft_cost = PassCost::Parse("2:1.1,8:1.5,16:3");
+  request.draft.max_nodes = type == "none" ? 0 : 12;
+  request.draft.max_depth = type == "none" ? 0 : 6;
+  request.draft.cost = PassCost::Parse("2:1.1,8:1.5,16:3");
   double now = 0;
   uint32_t calls = 0;
   request.now_ms = [&] {

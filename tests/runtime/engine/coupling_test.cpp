@@ -41,8 +41,8 @@ GenerateResult Generate(const Setting& setting, Drafter& drafter, uint64_t seed,
   request.max_tokens = kTokens;
   request.sampling = setting.sampling;
   request.seed = seed;
-  request.draft_max_nodes = max_nodes;
-  request.draft_max_depth = 4;
+  request.draft.max_nodes = max_nodes;
+  request.draft.max_depth = 4;
   GenerateResult result = Engine(&target, rule.get(), &drafter).Generate(request);
   EXPECT_EQ(target.open_sequences(), 0);
   // Invariant 1: everything but the last token has KV.
@@ -98,7 +98,7 @@ TEST(Coupling, TheTargetsSlotNumberDoesNotShow) {
     GenerateRequest request;
     request.prompt = prompt;
     request.max_tokens = 20;
-    request.draft_max_nodes = request.draft_max_depth = 6;
+    request.draft.max_nodes = request.draft.max_depth = 6;
     Engine engine(&target, rule.get(), &drafter);
     const auto first = engine.Generate(request).tokens;
     EXPECT_EQ(first, engine.Generate(request).tokens) << name;

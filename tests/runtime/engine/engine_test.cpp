@@ -46,7 +46,7 @@ class EngineTest : public testing::Test {
   EngineTest() {
     request_.prompt = prompt_;
     request_.max_tokens = 20;
-    request_.draft_max_nodes = request_.draft_max_depth = 8;
+    request_.draft.max_nodes = request_.draft.max_depth = 8;
     request_.seed = 3;
   }
 
@@ -299,7 +299,7 @@ TEST_F(EngineTest, ErrorsNameTheCureBeforeAnyWork) {
   EXPECT_EQ(MessageOf(ErrorCode::kUsage),
             "tokens to generate: expected -1 (until the context is full) or more, got -2; set -n");
   request_.max_tokens = 5;
-  request_.draft_max_nodes = -1;
+  request_.draft.max_nodes = -1;
   EXPECT_EQ(MessageOf(ErrorCode::kConfig),
             "draft limits: expected 0 or more, got -1 nodes and depth 8; set --spec-draft-n-max");
 }

@@ -54,11 +54,7 @@ class OperationTimes : public testing::TestWithParam<DrafterEntry> {
         ModelFile::Open(std::string(LONGSHOT_SOURCE_DIR) + "/tests/golden/tiny/llama"));
     const Model model(&backend, file, file->config());
     ModelTarget target(&model, {.max_context = 256, .prefill_rows = 64, .max_rows = 24});
-    DrafterConfig config;
-    config.type = GetParam().name;
-    config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
-    config.copy.min_match = 1;
-    const auto drafter = MakeDrafter(config);
+    const auto drafter = MakeEagerDrafter(GetParam().name);
     const auto rule = MakeVerifier("coupled");
     const std::vector<Token> prompt = RepeatingPrompt(3, kPrompt, model.config().vocab_size);
     GenerateRequest request;
@@ -66,9 +62,9 @@ class OperationTimes : public testing::TestWithParam<DrafterEntry> {
     request.max_tokens = kTokens;
     request.ignore_eos = true;
     request.seed = 21;
-    const bool drafts = config.type != "none";
-    request.draft_max_nodes = drafts ? 12 : 0;
-    request.draft_max_depth = drafts ? 5 : 0;
+    const bool drafts = GetParam().name != "none";
+    request.draft.max_nodes = drafts ? 12 : 0;
+    request.draft.max_depth = drafts ? 5 : 0;
     if (drafts) {
       request.size_drafts = [&](SequenceId sequence) {
         TokenTree tree(0);

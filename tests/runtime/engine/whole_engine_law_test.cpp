@@ -69,8 +69,8 @@ double MeasureZ(const Case& c, uint64_t first_seed, int64_t sequences) {
   request.prompt = kPrompt;
   request.max_tokens = kTokens;
   request.sampling = c.sampling;
-  request.draft_max_nodes = 8;
-  request.draft_max_depth = 3;
+  request.draft.max_nodes = 8;
+  request.draft.max_depth = 3;
   const std::vector<double> law = ExactLaw(c, target);
   std::vector<int64_t> counts(law.size());
   for (int64_t i = 0; i < sequences; ++i) {
