@@ -152,42 +152,46 @@ struct F32Probabilities {
   }
 };
 
-/// One row of a step: maximum, sum, acc and probabilities. A row that sees nothing stays as it is.
-/// Source: online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867; the maximum is rounded up to an integer.
+/// Raises a row's maximum to the scores that it sees.
+inline void BeginRow(const SoftmaxRows& rows, int row, int keys, const StepMask* mask) {
+  const float top = LargestScore(rows.scores + int64_t{row} * kScoreStride, keys, mask);
+  if (mask == nullptr || top != -std::numeric_limits<float>::infinity()) RaiseMax(top, rows, row);
+}
+
+/// Probabilities of a row and their sum. A row that has seen nothing yet gets zeros.
 template <class Probabilities>
 inline void UpdateRow(const SoftmaxRows& rows, int row, int keys, const StepMask* mask) {
   const float* scores = rows.scores + int64_t{row} * kScoreStride;
-  const F32x16 nothing = F32x16::Set(-std::numeric_limits<float>::infinity()), zero = F32x16::Zero();
-  F32x16 best = nothing, best2 = nothing;
-  for (int k = 0; k < keys; k += 32) {
-    best = Max(best, Masked(mask, k, F32x16::Load(scores + k), nothing));
-    best2 = Max(best2, Masked(mask, k + 16, F32x16::Load(scores + k + 16), nothing));
-  }
-  const float top = ReduceMax(Max(best, best2));
-  if (mask != nullptr && top == -std::numeric_limits<float>::infinity()) {
-    for (int k = 0; k < keys; k += 32) Probabilities::Store(rows, row, k, zero, zero);
-    return;
-  }
-  const F32x16 max = F32x16::Set(RaiseMax(top, rows, row));
+  const F32x16 max = F32x16::Set(rows.max[row]), zero = F32x16::Zero();
   F32x16 sum = zero, sum2 = zero;
-  for (int k = 0; k < keys; k += 32) {
-    const F32x16 a = Masked(mask, k, Exp2(F32x16::Load(scores + k) - max), zero);
-    const F32x16 b = Masked(mask, k + 16, Exp2(F32x16::Load(scores + k + 16) - max), zero);
-    sum = sum + a, sum2 = sum2 + b;
-    Probabilities::Store(rows, row, k, a, b);
+  for (int k = 0; k < keys; k += kKeyBlock) {
+    F32x16 p[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) p[i] = F32x16::Load(scores + k + 16 * i) - max;
+    Exp2(p);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) p[i] = Masked(mask, k + 16 * i, p[i], zero);
+    sum = sum + p[0], sum2 = sum2 + p[1];
+    sum = sum + p[2], sum2 = sum2 + p[3];
+    Probabilities::Store(rows, row, k, p[0], p[1]);
+    Probabilities::Store(rows, row, k + 32, p[2], p[3]);
   }
   rows.sum[row] += ReduceAdd(sum + sum2);
 }
 
+/// First the maxima of all rows, then the probabilities: one row's alone would wait for its maximum.
+/// Source: online softmax, Milakov and Gimelshein 2018, arXiv 1805.02867; the maximum is rounded up to an integer.
 template <class Probabilities>
 void Softmax(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) {
   Prefetch prefetch(ahead, rows.count);
+  const int keys = blocks * kKeyBlock;
+  for (int row = 0; row < rows.count; ++row) BeginRow(rows, row, keys, masks ? masks + row : nullptr);
   for (int row = 0; row < rows.count; ++row) {
     prefetch.Part();
     if (masks == nullptr) {
-      UpdateRow<Probabilities>(rows, row, blocks * kKeyBlock, nullptr);
+      UpdateRow<Probabilities>(rows, row, keys, nullptr);
     } else {
-      UpdateRow<Probabilities>(rows, row, blocks * kKeyBlock, masks + row);
+      UpdateRow<Probabilities>(rows, row, keys, masks + row);
     }
   }
 }

@@ -17,7 +17,7 @@ class Prefetch {
       : at_(reinterpret_cast<const char*>(ahead.data)), left_(ahead.lines), part_((ahead.lines + parts - 1) / parts) {}
   void Part() {
     const int lines = part_ < left_ ? part_ : left_;
-    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T0);
+    for (int i = 0; i < lines; ++i) _mm_prefetch(at_ + 64 * i, _MM_HINT_T1);
     at_ += 64 * lines, left_ -= lines;
   }
 
@@ -55,6 +55,17 @@ inline float RaiseMax(float top, const SoftmaxRows& rows, int row) {
 inline F32x16 Masked(const StepMask* mask, int key, F32x16 seen, F32x16 hidden) {
   if (mask == nullptr) return seen;
   return Select(static_cast<uint16_t>((*mask)[key / kKeyBlock] >> key % kKeyBlock), seen, hidden);
+}
+
+/// Of the scores that a row sees; -inf where there are none.
+inline float LargestScore(const float* scores, int keys, const StepMask* mask) {
+  const F32x16 nothing = F32x16::Set(-std::numeric_limits<float>::infinity());
+  F32x16 best = nothing, best2 = nothing;
+  for (int k = 0; k < keys; k += 32) {
+    best = Max(best, Masked(mask, k, F32x16::Load(scores + k), nothing));
+    best2 = Max(best2, Masked(mask, k + 16, F32x16::Load(scores + k + 16), nothing));
+  }
+  return ReduceMax(Max(best, best2));
 }
 
 }  // namespace

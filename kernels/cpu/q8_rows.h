@@ -75,16 +75,6 @@ inline Q8Step* StepOf(const SoftmaxRows& rows, int row) {
   return reinterpret_cast<Q8Step*>(rows.scores + int64_t{row} * kScoreStride + kKeyStep);
 }
 
-inline float LargestScore(const float* scores, int keys, const StepMask* mask) {
-  const F32x16 nothing = F32x16::Set(-std::numeric_limits<float>::infinity());
-  F32x16 best = nothing, best2 = nothing;
-  for (int k = 0; k < keys; k += 32) {
-    best = Max(best, Masked(mask, k, F32x16::Load(scores + k), nothing));
-    best2 = Max(best2, Masked(mask, k + 16, F32x16::Load(scores + k + 16), nothing));
-  }
-  return ReduceMax(Max(best, best2));
-}
-
 /// 2^n of an integer n below 128, at least 2^-126; NaN of NaN.
 inline float PowerOfTwo(float n) {
   if (n >= -126.0f) return __builtin_bit_cast(float, (static_cast<int32_t>(n) + 127) << 23);
@@ -114,9 +104,10 @@ inline void UpdateRowQ8(const SoftmaxRows& rows, int row, int keys, const StepMa
   for (int k = 0; k < keys; k += kKeyBlock) {
     F32x16 p[4];
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      p[i] = Masked(mask, k + 16 * i, Exp2(F32x16::Load(scores + k + 16 * i) - offset), zero);
-    }
+    for (int i = 0; i < 4; ++i) p[i] = F32x16::Load(scores + k + 16 * i) - offset;
+    Exp2(p);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) p[i] = Masked(mask, k + 16 * i, p[i], zero);
     sum = sum + p[0], sum2 = sum2 + p[1];
     sum = sum + p[2], sum2 = sum2 + p[3];
 #pragma GCC unroll 4
