@@ -63,19 +63,34 @@ float Decode(DType type, const std::byte* block, int64_t index) {
   return type == DType::kBF16 ? FromBf16(half) : FromF16(half);
 }
 
+/// Keeps, of each of `dim` words of 32 bits, the bits of `kept`.
+void KeepBits(uint32_t kept, int dim, std::byte* words) {
+  if (kept == 0) {
+    std::memset(words, 0, int64_t{dim} * 4);
+  } else if (kept != ~uint32_t{0}) {
+    for (int d = 0; d < dim; ++d) {
+      uint32_t word;
+      std::memcpy(&word, words + 4 * d, 4);
+      word &= kept;
+      std::memcpy(words + 4 * d, &word, 4);
+    }
+  }
+}
+
+/// Zeroes the values in bf16 at `places`.
+void ZeroPairs(uint64_t places, int dim, std::byte* values) {
+  for (int i = 0; i < kKeyBlock / 2; ++i, places >>= 2) {
+    const uint32_t kept = ((places & 1) != 0 ? 0u : 0xffffu) | ((places & 2) != 0 ? 0u : 0xffff0000u);
+    KeepBits(kept, dim, values + int64_t{i} * dim * 4);
+  }
+}
+
 /// Zeroes the values in q8_0 at `places`, whose quads hold places i, i + 16, i + 32 and i + 48.
 void ZeroQuads(uint64_t places, int dim, std::byte* values) {
   for (int i = 0; i < 16; ++i) {
     uint32_t kept = 0;
     for (int j = 0; j < 4; ++j) kept |= (places >> (i + 16 * j) & 1) != 0 ? 0 : uint32_t{0xff} << (8 * j);
-    if (kept == ~uint32_t{0}) continue;
-    std::byte* quads = values + int64_t{i} * dim * 4;
-    for (int d = 0; d < dim; ++d) {
-      uint32_t quad;
-      std::memcpy(&quad, quads + 4 * d, 4);
-      quad &= kept;
-      std::memcpy(quads + 4 * d, &quad, 4);
-    }
+    KeepBits(kept, dim, values + int64_t{i} * dim * 4);
   }
   for (; places != 0; places &= places - 1) Scales(values, dim)[std::countr_zero(places)] = 0.0f;
 }
@@ -239,11 +254,9 @@ void CpuKv::LoadHead(int layer, int head, int64_t rows, const std::byte* image, 
 void CpuKv::ZeroValues(uint64_t places, std::byte* values) const {
   const DType type = geometry_.v_type;
   if (type == DType::kQ8_0) return ZeroQuads(places, dim_, values);
-  const int bytes = ElementBytes(type);
-  for (; places != 0; places &= places - 1) {
-    const int place = std::countr_zero(places);
-    for (int d = 0; d < dim_; ++d) std::memset(values + ValueIndex(type, place, d, dim_) * bytes, 0, bytes);
-  }
+  if (type == DType::kBF16) return ZeroPairs(places, dim_, values);
+  const int64_t row = int64_t{dim_} * ElementBytes(type);
+  for (; places != 0; places &= places - 1) std::memset(values + std::countr_zero(places) * row, 0, row);
 }
 
 }  // namespace longshot
