@@ -47,12 +47,13 @@ tsan:
 fuzz:
 	tests/fuzz/run_short.sh --long
 
-# Longshot beside other programs, in turns: bench/peers/README.md. IK_LLAMA=FOLDER adds a build of ik_llama.cpp.
+# Longshot beside other programs, in turns: bench/peers/README.md. IK_LLAMA=FOLDER adds a build of ik_llama.cpp; ROUNDS=1
+# is a quicker look.
 bench-peers: packages model
 	@$(MAKE) --no-print-directory build
 	@bench/peers/build_llama.sh
 	@bench/peers/install_transformers.sh
-	@python3 bench/peers/compare.py $(if $(IK_LLAMA),--ik-llama "$(IK_LLAMA)")
+	@python3 bench/peers/compare.py $(if $(IK_LLAMA),--ik-llama "$(IK_LLAMA)") $(if $(ROUNDS),--rounds $(ROUNDS))
 
 clean:
 	rm -rf build build-debug build-asan build-tsan build-fuzz

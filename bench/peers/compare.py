@@ -40,10 +40,15 @@ def cases(options):
     ]
 
 
+class Failed(Exception):
+    """A program ended with an error."""
+
+
 def run(command):
     result = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     if result.returncode != 0:
-        sys.exit(f"{command[0]} failed: {result.stderr.strip().splitlines()[-1:] or result.returncode}")
+        said = result.stderr.strip().splitlines()
+        raise Failed(f"{command[0]}: {said[-1] if said else f'status {result.returncode}'}")
     # Programs that print more than their JSON print it last.
     start = min((at for at in (result.stdout.find("["), result.stdout.find("{")) if at >= 0), default=0)
     return json.loads(result.stdout[start:])
@@ -120,8 +125,14 @@ def main():
     for number in range(options.rounds):
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         for title, kind, count, depth in cases(options):
-            for name, measure in found.items():
-                measured[name, title].append(measure(options, kind, count, depth))
+            for name, measure in list(found.items()):
+                try:
+                    measured[name, title].append(measure(options, kind, count, depth))
+                except Failed as failure:
+                    if name == "longshot":
+                        sys.exit(str(failure))
+                    print(f"{name}: left out from here on, {failure}", file=sys.stderr)
+                    del found[name]
 
     peers = [name for name in found if name != "longshot"]
     print(f"{options.threads} threads, {options.rounds} rounds in turns; ms: median (interval); ratio: peer / longshot\n")
