@@ -6,15 +6,15 @@
 #include <ctime>
 #include <random>
 
-#include "cli/bare_sequence.h"
+#include "session/bare_sequence.h"
 #include "cli/bench_report.h"
 #include "cli/command.h"
-#include "cli/interrupt.h"
-#include "cli/memory_plan.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/roofs.h"
-#include "cli/session.h"
+#include "session/interrupt.h"
+#include "session/memory_plan.h"
+#include "session/output.h"
+#include "session/progress.h"
+#include "session/roofs.h"
+#include "session/session.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "core/stopwatch.h"

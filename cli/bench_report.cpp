@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "cli/build_info.h"
-#include "cli/report.h"
+#include "session/build_info.h"
+#include "session/report.h"
 #include "core/error.h"
 
 namespace longshot {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/roofs.h"
+#include "session/roofs.h"
 #include "kernels/kernels.h"
 
 namespace longshot {

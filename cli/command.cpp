@@ -5,7 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "cli/output.h"
+#include "session/output.h"
 
 namespace longshot {
 namespace {
@@ -32,6 +32,12 @@ constexpr std::array kCommands = {
     Command{"prefill", "read a document once, for later questions (--prompt-cache)", RunPrefill},
     Command{"demo", "plain decoding and every drafter on the same questions, and a table", RunDemo},
     Command{"bench", "speed of prefill, decoding and verification as fractions of the machine's roofs", RunBench},
+    Command{"run", "an experiment from a YAML file, and its report", RunExperiment},
+    Command{"report", "HTML, Markdown, CSV and JSON from stored runs", RunReport},
+    Command{"merge", "shards of one run put together", RunMerge},
+    Command{"compare", "two runs cell by cell; status 1 when something got worse", RunCompare},
+    Command{"verify", "speculative output against plain decoding, token by token", RunVerify},
+    Command{"doctor", "what speculation can gain with a model on this machine", RunDoctor},
     Command{"perplexity", "how well the model predicts a text", RunPerplexity},
     Command{"inspect", "what a model file holds and the memory it needs", RunInspect},
     Command{"tokenize", "a text as tokens", RunTokenize},

@@ -30,6 +30,12 @@ int RunInspect(std::span<const std::string> arguments);
 int RunTokenize(std::span<const std::string> arguments);
 int RunPerplexity(std::span<const std::string> arguments);
 int RunBench(std::span<const std::string> arguments);
+int RunExperiment(std::span<const std::string> arguments);
+int RunReport(std::span<const std::string> arguments);
+int RunMerge(std::span<const std::string> arguments);
+int RunCompare(std::span<const std::string> arguments);
+int RunVerify(std::span<const std::string> arguments);
+int RunDoctor(std::span<const std::string> arguments);
 int RunVersion(std::span<const std::string> arguments);
 
 }  // namespace longshot

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/answer.h"
+#include "session/answer.h"
 
 namespace longshot {
 

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/loaded_target.h"
-#include "cli/output.h"
-#include "cli/own_file.h"
-#include "cli/session.h"
+#include "session/loaded_target.h"
+#include "session/output.h"
+#include "session/own_file.h"
+#include "session/session.h"
 #include "core/checked.h"
 #include "core/error.h"
 #include "core/printable.h"

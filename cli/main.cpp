@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/command.h"
-#include "cli/output.h"
+#include "session/output.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "runtime/config/nearest.h"

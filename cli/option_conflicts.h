@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cli/generate_options.h"
+#include "session/generate_options.h"
 
 namespace longshot {
 

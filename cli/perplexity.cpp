@@ -3,15 +3,15 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "cli/bare_sequence.h"
+#include "session/bare_sequence.h"
 #include "cli/command.h"
-#include "cli/document.h"
-#include "cli/memory_plan.h"
-#include "cli/output.h"
-#include "cli/own_file.h"
-#include "cli/progress.h"
-#include "cli/report.h"
-#include "cli/session.h"
+#include "session/document.h"
+#include "session/memory_plan.h"
+#include "session/output.h"
+#include "session/own_file.h"
+#include "session/progress.h"
+#include "session/report.h"
+#include "session/session.h"
 #include "core/error.h"
 
 namespace longshot {

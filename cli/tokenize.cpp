@@ -2,8 +2,8 @@
 #include <fmt/ranges.h>
 
 #include "cli/command.h"
-#include "cli/output.h"
-#include "cli/session.h"
+#include "session/output.h"
+#include "session/session.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/printable.h"

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
-#include "cli/build_info.h"
+#include "session/build_info.h"
 #include "cli/command.h"
-#include "cli/output.h"
+#include "session/output.h"
 #include "core/error.h"
 #include "kernels/backends.h"
 

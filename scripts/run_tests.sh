@@ -80,7 +80,7 @@ only='-LE gpu|slow'
 
 # The short form sanitizes the folders that touch raw memory and files; `--long` and `make asan` all of them.
 memory_folders="core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache"
-[ -z "$long" ] || memory_folders="$memory_folders;runtime/config;runtime/spec;runtime/engine;verifier;drafters;cli"
+[ -z "$long" ] || memory_folders="$memory_folders;runtime/config;runtime/spec;runtime/engine;verifier;drafters;tasks;session;experiments;cli"
 
 build release release all && check release build ${only}
 build "ASan + UBSan" asan tests_unit "$memory_folders" && check "ASan + UBSan" build-asan -L unit ${only}

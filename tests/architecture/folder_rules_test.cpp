@@ -25,7 +25,7 @@ constexpr RankedFolder kFolders[] = {
     {"core", 0},       {"kernels", 1},       {"runtime/config", 1}, {"runtime/text", 2},
     {"runtime/kv", 2}, {"runtime/model", 3}, {"runtime/cache", 4},  {"runtime/spec", 4},
     {"retrieval", 5},  {"verifier", 5},      {"runtime/engine", 5}, {"drafters", 6},
-    {"cli", 7},
+    {"tasks", 2},      {"session", 7},       {"experiments", 8},    {"cli", 9},
 };
 /// Folders that hold C++ outside the table: anything may be included from there.
 constexpr const char* kUnranked[] = {"tests", "bench"};

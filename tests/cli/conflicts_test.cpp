@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include "cli/demo_table.h"
-#include "cli/fit_context.h"
+#include "session/fit_context.h"
 #include "cli/option_conflicts.h"
-#include "cli/session.h"
+#include "session/session.h"
 #include "core/error.h"
 #include "tests/runtime/model/model_bytes.h"
 

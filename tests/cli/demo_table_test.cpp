@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/report.h"
+#include "session/report.h"
 
 namespace longshot {
 namespace {

@@ -1,5 +1,5 @@
 // How many threads a run gets: machine, affinity mask, CPU quota, from a copy of the system's files.
-#include "cli/processors.h"
+#include "session/processors.h"
 
 #include <gtest/gtest.h>
 #include <sched.h>

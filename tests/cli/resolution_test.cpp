@@ -7,10 +7,10 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/draft_plan.h"
-#include "cli/memory_table.h"
-#include "cli/output.h"
-#include "cli/session.h"
+#include "session/draft_plan.h"
+#include "session/memory_table.h"
+#include "session/output.h"
+#include "session/session.h"
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "runtime/config/fields.h"

@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "cli/answer.h"
+#include "session/answer.h"
 #include "drafters/registry.h"
 #include "tests/runtime/engine/table_drafter.h"
 #include "tests/runtime/engine/table_target.h"

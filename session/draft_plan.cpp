@@ -1,0 +1,110 @@
+#include "session/draft_plan.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace longshot {
+namespace {
+
+/// A timed pass is time without a token: few are. Where 16 rows cost less than `kCheap` rows, more may pay: the first
+/// row of the second tile of 16 is a point of its own there, for cost may be a staircase.
+constexpr int kTimedRows[] = {1, 6, 16, 17, kMostTimedRows};
+constexpr int kFirstCheapRows = 17;
+constexpr double kCheap = 1.5;
+
+/// Limits that the user named, or 0.
+DraftLimits ExplicitLimits(const DrafterConfig& config) {
+  const std::vector<int64_t> levels = ParseTreeShape(config.tree.shape);
+  DraftLimits limits{config.proposal.n_max, config.proposal.n_max};
+  if (!levels.empty()) {
+    limits = {std::accumulate(levels.begin(), levels.end(), int64_t{0}), static_cast<int64_t>(levels.size())};
+  }
+  if (config.proposal.max_depth > 0) limits.max_depth = std::min(limits.max_depth, config.proposal.max_depth);
+  return limits;
+}
+
+void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int64_t max_rows) {
+  if (limits.max_nodes < max_rows) return;
+  const bool shaped = !config.tree.shape.empty();
+  Throw(ErrorCode::kCapacity, "{} asks for proposals of {} tokens: one pass verifies at most {}; {}",
+        shaped ? "--spec-tree-shape " + config.tree.shape : "--spec-draft-n-max", limits.max_nodes, max_rows - 1,
+        shaped ? "name fewer or smaller levels" : "lower it");
+}
+
+VerificationCost Measure(const PassTimer& timer) {
+  std::vector<VerificationCost::Point> points;
+  for (const int n : kTimedRows) {
+    if (n > timer.timed_rows || (n >= kFirstCheapRows && points.back().ms > kCheap * points.front().ms)) break;
+    points.push_back({n, timer.verification_ms(n)});
+  }
+  return VerificationCost(std::move(points));
+}
+
+/// As the configuration stores it.
+std::string CostText(const VerificationCost& cost) {
+  if (cost.max_rows() == 1) return DraftPlan().cost.ToText();
+  std::vector<PassCost::Point> points;
+  for (const auto& point : cost.points()) points.push_back({point.rows, point.ms});
+  return PassCost(points).ToText();
+}
+
+/// Fills what `config` left open from timed passes.
+void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config, DraftPlan& plan) {
+  const VerificationCost cost = Measure(timer);
+  plan.verification_ms.assign(cost.points().begin(), cost.points().end());
+  if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
+  if (runs_model && config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / cost.Ms(1);
+  if (plan.limits.max_nodes > 0) return;
+  // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
+  const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
+  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? config.window.draft_cost * cost.Ms(1) : 0});
+  if (config.proposal.max_depth > 0) {
+    plan.limits.max_depth = std::min(plan.limits.max_nodes, config.proposal.max_depth);
+  }
+  config.proposal.n_max = plan.limits.max_nodes;
+}
+
+}  // namespace
+
+void RequireOnePass(const DrafterConfig& config, int64_t max_rows) {
+  if (config.type != "none") RequireOnePass(config, ExplicitLimits(config), max_rows);
+}
+
+bool NeedsTiming(const DrafterConfig& config) {
+  if (config.type == "none") return false;
+  const bool wants_ratio = DrafterChoice(config.type).draws_own_law() && config.window.draft_cost == 0;
+  return ExplicitLimits(config).max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio;
+}
+
+DraftLimits RoomForDrafts(const DrafterConfig& config) {
+  DraftLimits limits = ExplicitLimits(config);
+  if (limits.max_nodes == 0) limits = {kMostTimedRows - 1, kMostTimedRows - 1};
+  return limits;
+}
+
+nlohmann::json DraftPlan::ToJson() const {
+  nlohmann::json timed = nlohmann::json::array();
+  for (const auto& point : verification_ms) timed.push_back({{"rows", point.rows}, {"ms", point.ms}});
+  return {{"max_nodes", limits.max_nodes},
+          {"max_depth", limits.max_depth},
+          {"verification_ms", timed},
+          {"draft_pass_cost", pass_cost}};
+}
+
+DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
+  const DrafterChoice choice(config.type);
+  DraftPlan plan;
+  if (config.type == "none") return plan;
+  plan.limits = ExplicitLimits(config);
+  RequireOnePass(config, plan.limits, timer.max_rows);
+  if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
+  if (choice.draws_own_law()) plan.pass_cost = config.window.draft_cost;
+  config.proposal.max_depth = plan.limits.max_depth;
+  plan.cost = PassCost::Parse(config.proposal.pass_cost);
+  return plan;
+}
+
+}  // namespace longshot

@@ -1,0 +1,84 @@
+#include "session/loaded_target.h"
+
+#include <algorithm>
+
+#include "session/output.h"
+#include "session/session.h"
+
+namespace longshot {
+
+ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context) {
+  return {.max_context = context,
+          .k_type = CacheType(options.cache_type_k),
+          .v_type = CacheType(options.cache_type_v),
+          .prefill_rows = PassRows(options)};
+}
+
+MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes) {
+  return {.context = target.max_context,
+          .k_type = target.k_type,
+          .v_type = target.v_type,
+          .pass_rows = target.pass_rows(),
+          .logit_rows = target.max_rows,
+          .draft = draft_bytes};
+}
+
+LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
+                        const TargetNeeds& needs) {
+  LoadedTarget loaded;
+  loaded.backend = MakeBackend(options, *file);
+  if (needs.timed) {
+    auto timed = std::make_unique<TimedBackend>(std::move(loaded.backend));
+    loaded.timed = timed.get();
+    loaded.backend = std::move(timed);
+  }
+  const ModelTargetOptions target = TargetOptions(options, needs.context);
+  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, needs.draft_bytes));
+  loaded.model = LoadModel(*loaded.backend, std::move(file), config);
+  loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
+  return loaded;
+}
+
+namespace {
+
+/// A tree of `rows` nodes, `width` children to a node: a chain for 1.
+TokenTree ProbeTree(int rows, int width) {
+  TokenTree tree(0);
+  while (tree.size() < rows) {
+    const auto at = static_cast<int>(tree.size()) - 1;
+    tree.Add(static_cast<NodeId>(at / width), static_cast<Token>(at % width));
+  }
+  return tree;
+}
+
+}  // namespace
+
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config) {
+  constexpr int kTreeWidth = 4;
+  constexpr int kRepeats = 2;
+  const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
+  PassTimer timer;
+  timer.max_rows = static_cast<int>(target.max_rows());
+  timer.timed_rows = static_cast<int>(std::min(target.free_rows(sequence), int64_t{kMostTimedRows}));
+  timer.verification_ms = [&](int rows) {
+    return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
+  };
+  timer.draft_ms = [&] {
+    WindowPolicy window(config.window.sink, config.window.recent);
+    return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
+  };
+  return ResolveDraft(config, timer);
+}
+
+void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request) {
+  if (!NeedsTiming(config)) {
+    PassTimer untimed;
+    untimed.max_rows = static_cast<int>(target.max_rows());
+    request.draft = ResolveDraft(config, untimed);
+    return;
+  }
+  request.draft.limits = RoomForDrafts(config);
+  request.measure = [&](SequenceId sequence) { return MeasureDraft(target, sequence, config); };
+}
+
+}  // namespace longshot

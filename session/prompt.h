@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "session/generate_options.h"
+#include "core/types.h"
+#include "runtime/text/tokenizer.h"
+
+namespace longshot {
+
+/// The prompt's tokens: system line, document, question, in the model's chat format. Replaces
+/// `options.chat_template` by the name of the format that was recognised. Errors: kUsage when there is
+/// neither a question nor a document; those of `ReadDocuments` and `EncodeChat`.
+std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options);
+
+/// The beginning of every prompt about the documents of `options`, through their last token; replaces
+/// `options.chat_template` too. Errors: kUsage when there is no document; as above.
+std::vector<Token> BuildDocumentPrompt(const Tokenizer& tokenizer, PromptOptions& options);
+
+}  // namespace longshot
