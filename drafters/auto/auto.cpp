@@ -173,6 +173,10 @@ void AutoDrafter::Observe(const RoundView& round) {
   asked_ = false;
 }
 
+std::string_view AutoDrafter::proposer() const {
+  return choice_.arm == Controller::kPlain ? std::string_view() : arms_[choice_.arm].drafter->name();
+}
+
 std::vector<ArmRounds> AutoDrafter::arms() const {
   std::vector<ArmRounds> counts;
   for (const Arm& arm : arms_) {

@@ -27,6 +27,7 @@ class AutoDrafter final : public Drafter {
   bool WantsTop() const override;
   IdleRounds idle() const override { return idle_; }
   std::vector<ArmRounds> arms() const override;
+  std::string_view proposer() const override;
   int64_t bytes() const override;
 
  private:

@@ -47,6 +47,7 @@ void Generation::Reserve() {
                 depth = std::min(request_.draft.max_nodes, request_.draft.max_depth);
   history_.reserve(history_.size() + limit_);
   result_.tokens.reserve(limit_);
+  result_.proposers.reserve(limit_);
   result_.metrics.Reserve(depth);
   tree_.Reserve(nodes);
   laws_.Reserve(depth);
@@ -178,10 +179,11 @@ void Generation::Emit() {
   CHECK(verified >= 1 && verdict_.path[0] == 0 && verdict_.next != kNoToken);
   size_t emitted = 0;
   while (emitted < verified && !stopped_) {
-    const Token token = emitted + 1 < verified ? tree_.token(verdict_.path[emitted + 1]) : verdict_.next;
+    const bool drafted = emitted + 1 < verified;
+    const Token token = drafted ? tree_.token(verdict_.path[emitted + 1]) : verdict_.next;
     ++emitted;
     history_.push_back(token);
-    EmitToken(token);
+    EmitToken(token, drafted ? parts_.drafter->proposer() : std::string_view());
   }
   // The last token handed out is the pending one, so its node, if it has one, is not committed.
   verdict_.path.resize(emitted);
@@ -189,12 +191,13 @@ void Generation::Emit() {
   result_.metrics.AddRound(tree_.size() - 1, tree_.max_depth(), accepted, static_cast<int64_t>(emitted));
 }
 
-void Generation::EmitToken(Token token) {
+void Generation::EmitToken(Token token, std::string_view proposer) {
   const auto& ends = request_.end_tokens;
   if (!request_.ignore_eos && std::find(ends.begin(), ends.end(), token) != ends.end()) {
     return Stop(StopReason::kEndOfGeneration);
   }
   result_.tokens.push_back(token);
+  result_.proposers.push_back(proposer);
   if (request_.on_token && !request_.on_token(token)) return Stop(StopReason::kStopString);
   if (remaining() == 0) Stop(request_.max_tokens < 0 ? StopReason::kContextFull : StopReason::kLength);
 }

@@ -63,7 +63,7 @@ class Generation {
   /// Hands the verdict's tokens out until one ends the answer; cuts the verdict's path to what was handed
   /// out.
   void Emit();
-  void EmitToken(Token token);
+  void EmitToken(Token token, std::string_view proposer);
   void Observe();
   void Stop(StopReason reason);
 

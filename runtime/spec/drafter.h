@@ -118,6 +118,9 @@ class Drafter {
   virtual IdleRounds idle() const { return {}; }
   /// The drafters among which it chooses, since `Begin`; empty for all but those that do.
   virtual std::vector<ArmRounds> arms() const { return {}; }
+  /// Who made the last proposal: the drafter itself or, of one that chooses among others, the one it took. The text
+  /// outlives the drafter.
+  virtual std::string_view proposer() const { return name(); }
   /// Bytes held beside the target's, for the memory table.
   virtual int64_t bytes() const { return 0; }
 };
