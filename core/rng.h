@@ -12,7 +12,7 @@ namespace longshot {
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 2> key, std::array<uint32_t, 4> counter);
 
 /// What a random number is for; part of its key, so no two uses share one.
-enum class DrawPurpose : uint32_t { kAccept = 1, kResidual = 2, kDraft = 3, kCoupled = 4, kTest = 5 };
+enum class DrawPurpose : uint32_t { kAccept = 1, kResidual = 2, kDraft = 3, kCoupled = 4, kTest = 5, kTask = 6 };
 
 /// Key of one draw that is not coupled noise: fresh for every (round, node, index, purpose).
 struct DrawKey {
