@@ -1,130 +1,137 @@
-#include "cli/report.h"
-
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <bit>
 #include <nlohmann/json.hpp>
 
-#include "core/sha256.h"
+#include "cli/command.h"
+#include "core/error.h"
+#include "experiments/compare.h"
+#include "experiments/report.h"
+#include "session/output.h"
+#include "session/report.h"
 
 namespace longshot {
 namespace {
 
-using nlohmann::json;
+/// Folders as arguments without a flag: the first is required, more go by -d.
+struct FolderOptions {
+  std::vector<std::string> more;
+  std::string output;
 
-double PerSecond(int64_t tokens, double ms) { return ms > 0 ? static_cast<double>(tokens) * 1000 / ms : 0; }
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "folders", .flags = "-d,--dir", .unit = "DIR", .help = "a further run; may be repeated"},
+          self.more);
+    visit(Field{.name = "output", .flags = "-o,--output", .unit = "DIR", .help = "where the merged run goes"},
+          self.output);
+  }
+};
 
-/// Prompt tokens that no cache held. The last is read by the first pass of decoding: alone it has no speed of prefill.
-int64_t ComputedTokens(const GenerationMetrics& metrics) { return metrics.prompt_tokens - metrics.cached_tokens; }
-double PrefillRate(const GenerationMetrics& metrics) {
-  const int64_t tokens = ComputedTokens(metrics);
-  return tokens > 1 ? PerSecond(tokens, metrics.time_ms.prefill) : 0;
+/// Adds the cells of `from` to `to`. Errors: kConfig when they are of another experiment, or when both have a cell
+/// whose outputs differ though its label is exact.
+void MergeInto(CellStore& to, const std::string& from, const std::string& hash) {
+  if (ConfigHash(ClaimedExperiment(from)) != hash) {
+    Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment", from);
+  }
+  const CellStore source(from);
+  for (const nlohmann::json* cell : source.All()) {
+    const std::string id = (*cell)["id"];
+    if (to.Has(id)) {
+      const nlohmann::json& other = to.Get(id);
+      if (other["output_sha256"] != (*cell)["output_sha256"] && other["exactness"] == "exact") {
+        Throw(ErrorCode::kConfig,
+              "cell {}: {} and {} have different outputs of an exact cell; were they made by different builds?", id, from,
+              to.folder());
+      }
+      continue;
+    }
+    to.Put(*cell);
+  }
+}
+
+std::vector<std::string> Folders(const std::string& first, const FolderOptions& options) {
+  if (first.empty()) Throw(ErrorCode::kUsage, "expected the folder of a run");
+  std::vector<std::string> folders = {first};
+  folders.insert(folders.end(), options.more.begin(), options.more.end());
+  return folders;
 }
 
 }  // namespace
 
-json IdleJson(const IdleRounds& idle) {
-  return {
-      {"no_candidate", idle.no_candidate}, {"would_not_pay", idle.would_not_pay}, {"below_n_min", idle.below_n_min}};
-}
-
-json MetricsJson(const GenerationMetrics& metrics) {
-  json arms = json::object();
-  for (const ArmRounds& arm : metrics.arms) {
-    arms[std::string(arm.name)] = {{"rounds", arm.rounds},
-                                   {"trials", arm.trials},
-                                   {"draft_tokens", arm.drafted},
-                                   {"accepted_tokens", arm.accepted},
-                                   {"idle_rounds", IdleJson(arm.idle)}};
+int RunReport(std::span<const std::string> arguments) {
+  std::string first;
+  FolderOptions options;
+  CommandLine line("report", "Writes the report of runs from their stored cells: HTML, Markdown, CSV and JSON.");
+  line.Add(CommandLine::Positional{"DIR", "folder of a run", &first});
+  std::vector<BoundField> fields = BindFields(options);
+  fields.pop_back();  // every run has its own
+  line.Add({"Options", fields});
+  line.Example("longshot report runs/quick");
+  if (!ParseArguments(line, arguments)) return 0;
+  for (const std::string& folder : Folders(first, options)) {
+    const nlohmann::json experiment = ClaimedExperiment(folder);
+    WriteReport(folder, MakeReport(experiment, CellStore(folder)));
+    WriteOutput(folder + "/report.html\n");
   }
-  return {{"idle_rounds", IdleJson(metrics.idle)},
-          {"arms", arms},
-          {"spec_decode_num_drafts", metrics.num_drafts},
-          {"spec_decode_num_draft_tokens", metrics.num_draft_tokens},
-          {"spec_decode_num_accepted_tokens", metrics.num_accepted_tokens},
-          {"spec_decode_num_accepted_tokens_per_pos", metrics.accepted_per_depth},
-          {"mean_acceptance_length", metrics.MeanAcceptanceLength()},
-          {"draft_acceptance_rate", metrics.DraftAcceptanceRate()},
-          {"acceptance_rate_per_position", metrics.AcceptancePerPosition()},
-          {"conditional_acceptance_rate_per_position", metrics.ConditionalAcceptancePerPosition()},
-          {"acceptance_histogram", metrics.acceptance_histogram},
-          {"target_passes", metrics.target_passes},
-          {"emitted_tokens", metrics.emitted_tokens}};
+  return 0;
 }
 
-json TimingsJson(const GenerationMetrics& metrics) {
-  const double decode_ms = metrics.time_ms.decode();
-  return {{"prompt_n", ComputedTokens(metrics)},
-          {"prompt_ms", metrics.time_ms.prefill},
-          {"prompt_per_second", PrefillRate(metrics)},
-          {"predicted_n", metrics.emitted_tokens},
-          {"predicted_ms", decode_ms},
-          {"predicted_per_second", PerSecond(metrics.emitted_tokens, decode_ms)},
-          {"draft_n", metrics.num_draft_tokens},
-          {"draft_n_accepted", metrics.num_accepted_tokens},
-          {"cache_n", metrics.cached_tokens}};
+int RunMerge(std::span<const std::string> arguments) {
+  std::string first;
+  FolderOptions options;
+  CommandLine line("merge", "Puts the shards of a run together.");
+  line.Add(CommandLine::Positional{"DIR", "folder of the first shard", &first});
+  line.Add({"Options", BindFields(options)});
+  line.Example("longshot merge runs/s1 -d runs/s2 -d runs/s3 -o runs/all");
+  if (!ParseArguments(line, arguments)) return 0;
+  if (options.output.empty()) Throw(ErrorCode::kUsage, "merge: expected -o with a folder for the result");
+  const std::vector<std::string> folders = Folders(first, options);
+  const nlohmann::json experiment = ClaimedExperiment(first);
+  const std::string hash = ConfigHash(experiment);
+  MakeFolder(options.output);
+  WriteWhole(options.output + "/experiment.json",
+             nlohmann::json({{"experiment", experiment}, {"experiment_sha256", hash}}).dump(2) + "\n");
+  CellStore merged(options.output);
+  for (const std::string& folder : folders) MergeInto(merged, folder, hash);
+  WriteReport(options.output, MakeReport(experiment, merged));
+  Note(fmt::format("{} cells of {} folders", merged.size(), folders.size()));
+  WriteOutput(options.output + "/report.html\n");
+  return 0;
 }
 
-json PhasesJson(const PhaseTimes& times) {
-  json phases;
-  for (int i = 0; i < kPhases; ++i) phases[Name(static_cast<Phase>(i))] = times.of(static_cast<Phase>(i));
-  return phases;
-}
+int RunCompare(std::span<const std::string> arguments) {
+  struct Options {
+    std::string json;
+    double tolerance = 0.03;
 
-json DeviceJson(const BackendInfo& info) {
-  return {
-      {"backend", info.name}, {"numeric_path", info.numeric_path}, {"name", info.device}, {"threads", info.threads}};
+    static void VisitAll(Options& self, std::vector<BoundField>& fields) {
+      fields.push_back({Field{.name = "tolerance",
+                              .flags = "--tolerance",
+                              .minimum = 0,
+                              .maximum = 1,
+                              .help = "a speed whose whole interval lies this far below 1 is a regression"},
+                        &self.tolerance});
+      fields.push_back(
+          {Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the comparison as JSON"}, &self.json});
+    }
+  } options;
+  std::string first, second;
+  CommandLine line("compare", "Two runs of one experiment, cell by cell. Exit status 1: something got worse.");
+  line.Add(CommandLine::Positional{"DIR_A", "folder of the first run", &first});
+  line.Add(CommandLine::Positional{"DIR_B", "folder of the second run", &second});
+  std::vector<BoundField> fields;
+  Options::VisitAll(options, fields);
+  line.Add({"Options", fields});
+  line.Example("longshot compare runs/before runs/after");
+  if (!ParseArguments(line, arguments)) return 0;
+  if (first.empty() || second.empty()) Throw(ErrorCode::kUsage, "compare: expected the folders of two runs");
+  const ResultFile result(options.json);
+  const Comparison comparison = CompareReports(ReadReport(first), ReadReport(second), options.tolerance);
+  if (comparison.lines.empty()) {
+    Throw(ErrorCode::kConfig, "{} and {} have no cell in common: are they runs of one experiment?", first, second);
+  }
+  WriteOutput(FormatComparison(comparison));
+  if (result.wanted()) result.Write(Dump(ToJson(comparison)));
+  return comparison.Regressed() ? 1 : 0;
 }
-
-json ConfigJson(std::span<const Section> sections) {
-  json config = json::object();
-  for (const Section& section : sections) config[section.name] = ToJson(section.fields);
-  return config;
-}
-
-json AnswerJson(const Answer& answer) {
-  const GenerationMetrics& metrics = answer.result.metrics;
-  return {{"text", answer.text},
-          {"tokens", answer.result.tokens},
-          {"stop_reason", Name(answer.result.stop)},
-          {"output_sha256", answer.sha256},
-          {"looping", metrics.looping_share > kLoopingShare},
-          {"looping_share", metrics.looping_share},
-          {"latency_ms", metrics.time_ms.total()},
-          {"timings", TimingsJson(metrics)},
-          {"phases_ms", PhasesJson(metrics.time_ms)},
-          {"metrics", MetricsJson(metrics)}};
-}
-
-std::string PromptHash(std::span<const Token> prompt) {
-  static_assert(std::endian::native == std::endian::little && sizeof(Token) == 4);
-  Sha256 hash;
-  hash.Update(std::as_bytes(prompt));
-  return hash.HexDigest();
-}
-
-std::string AcceptanceLine(const GenerationMetrics& metrics) {
-  const double mean = metrics.num_drafts > 0 ? 1 + static_cast<double>(metrics.num_accepted_tokens) /
-                                                       static_cast<double>(metrics.num_drafts)
-                                             : 0;
-  return fmt::format("draft acceptance = {:.5f} ({:5} accepted / {:5} generated), mean len = {:5.2f}",
-                     metrics.DraftAcceptanceRate(), metrics.num_accepted_tokens, metrics.num_draft_tokens, mean);
-}
-
-std::string SpeedLine(const GenerationMetrics& metrics) {
-  const double decode_ms = metrics.time_ms.decode();
-  return fmt::format(
-      "prefill {} tokens in {:.0f} ms ({:.0f} tok/s), decode {} tokens in {:.0f} ms ({:.1f} tok/s), "
-      "mean acceptance length {:.2f} over all {} passes",
-      ComputedTokens(metrics), metrics.time_ms.prefill, PrefillRate(metrics), metrics.emitted_tokens, decode_ms,
-      PerSecond(metrics.emitted_tokens, decode_ms), metrics.MeanAcceptanceLength(), metrics.target_passes);
-}
-
-Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {
-  return std::max(verifier.exactness(), drafter);
-}
-
-std::string Dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 }  // namespace longshot

@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "core/error.h"
+#include "experiments/experiment.h"
+#include "experiments/plan.h"
+#include "experiments/report.h"
+#include "experiments/runner.h"
+#include "session/interrupt.h"
+#include "session/output.h"
+
+namespace longshot {
+namespace {
+
+struct RunOptions {
+  std::string experiment, folder, shard = "1/1", config;
+  std::vector<std::string> overrides;
+  bool resume = false, dry_run = false;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "folder",
+                .flags = "-o,--output",
+                .unit = "DIR",
+                .help = "where results go; empty: runs/NAME-HASH"},
+          self.folder);
+    visit(Field{.name = "set", .flags = "--set", .unit = "KEY=VALUE", .help = "overrides the file; may be repeated"},
+          self.overrides);
+    visit(Field{.name = "config",
+                .flags = "--config",
+                .unit = "REPORT",
+                .help = "repeat the experiment of this report.json, instead of a YAML file"},
+          self.config);
+    visit(Field{.name = "resume", .flags = "--resume", .help = "go on with a run: finished cells are kept"},
+          self.resume);
+    visit(Field{.name = "dry_run", .flags = "--dry-run", .help = "print plan, memory and time, and end"}, self.dry_run);
+    visit(Field{.name = "shard", .flags = "--shard", .unit = "i/n", .help = "every n-th question only, from the i-th"},
+          self.shard);
+  }
+};
+
+Experiment Read(const RunOptions& options) {
+  if (options.config.empty() == options.experiment.empty()) {
+    Throw(ErrorCode::kUsage, "run: expected either a YAML file or --config with a report.json");
+  }
+  return options.config.empty() ? ReadExperiment(options.experiment, options.overrides)
+                                : ExperimentOfReport(options.config, options.overrides);
+}
+
+/// "runs/quick-1a2b3c4d".
+std::string DefaultFolder(const Experiment& experiment) {
+  return fmt::format("runs/{}-{}", experiment.head.name, ConfigHash(ToJson(experiment)).substr(0, 8));
+}
+
+}  // namespace
+
+int RunExperiment(std::span<const std::string> arguments) {
+  RunOptions options;
+  CommandLine line("run", "Runs an experiment: a YAML file in, a report out.");
+  line.Add(CommandLine::Positional{"EXPERIMENT.yaml", "what to ask, with which drafters and settings", &options.experiment});
+  line.Add({"Options", BindFields(options)});
+  line.Example("longshot run configs/quick.yaml -o runs/quick --set repetitions=7");
+  if (!ParseArguments(line, arguments)) return 0;
+
+  const Shard shard = Shard::Parse(options.shard);
+  Experiment experiment = Read(options);
+  const std::string folder = options.folder.empty() ? DefaultFolder(experiment) : options.folder;
+  const nlohmann::json resolved = ToJson(experiment);
+  Plan plan = MakePlan(experiment, shard);
+  if (!options.config.empty()) plan.resolved = ResolvedOfReport(options.config);
+  if (options.dry_run) {
+    WriteOutput(resolved.dump(2) + "\n" + DescribePlan(plan, nullptr));
+    return 0;
+  }
+  ClaimFolder(folder, experiment, options.resume);
+  CellStore store(folder);
+  CatchInterrupt();
+  Note(fmt::format("experiment {}: {} cells, {} of them made before; {}", experiment.head.name, plan.cells.size(),
+                   store.size(), folder));
+  const RunOutcome outcome = RunPlan(plan, store);
+  const nlohmann::json report = MakeReport(resolved, store);
+  WriteReport(folder, report);
+  if (outcome.interrupted) {
+    Note(fmt::format("interrupted after {} cells; --resume goes on", outcome.made));
+    return kInterruptedStatus;
+  }
+  WriteOutput(folder + "/report.html\n");
+  if (outcome.failed > 0) {
+    Throw(ErrorCode::kUnsupported, "{} cells failed: their drafters never proposed, so their speed says nothing; see {}",
+          outcome.failed, folder + "/report.html");
+  }
+  return 0;
+}
+
+}  // namespace longshot

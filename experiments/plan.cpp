@@ -1,0 +1,192 @@
+#include "experiments/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/printable.h"
+#include "core/sha256.h"
+#include "runtime/text/chat_format.h"
+#include "session/document.h"
+#include "session/report.h"
+#include "session/session.h"
+
+namespace longshot {
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kIdDigits = 16;
+
+/// What is read once however many settings ask for it.
+struct OpenedModel {
+  std::shared_ptr<const ModelFile> file;
+  std::unique_ptr<Tokenizer> tokenizer;
+};
+
+class Planner {
+ public:
+  explicit Planner(Plan& plan) : plan_(plan) {}
+
+  void AddSetting(size_t index, const Shard& shard) {
+    const Setting& setting = plan_.settings[index];
+    const OpenedModel& opened = Open(setting.options.runtime.file.model);
+    for (size_t task = 0; task < setting.tasks.size(); ++task) {
+      size_t number = 0;
+      for (const TaskSample& sample : SamplesOf(setting.tasks[task], *opened.tokenizer)) {
+        Question question{.setting = index, .task = task, .number = number++, .sample = sample, .prompt = {}, .prompt_sha256 = {}};
+        if (asked_++ % shard.count == shard.index - 1) AddQuestion(std::move(question), opened);
+      }
+    }
+  }
+
+ private:
+  const OpenedModel& Open(const std::string& path) {
+    OpenedModel& opened = opened_[path];
+    if (opened.file == nullptr) {
+      opened.file = OpenDecoder(path);
+      opened.tokenizer = std::make_unique<Tokenizer>(LoadTokenizer(*opened.file));
+    }
+    return opened;
+  }
+
+  /// Samples are the same in all settings that ask for the same task.
+  const std::vector<TaskSample>& SamplesOf(const TaskConfig& task, const Tokenizer& tokenizer) {
+    TaskConfig copy = task;
+    std::vector<TaskSample>& samples = samples_[{&tokenizer, ToJson(BindFields(copy)).dump()}];
+    if (samples.empty()) {
+      const TaskContext context{
+          .count_tokens = [&](std::string_view text) { return std::ssize(tokenizer.Encode(std::string(text))); },
+          .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
+      samples = MakeSamples(task, context);
+    }
+    return samples;
+  }
+
+  void AddQuestion(Question question, const OpenedModel& opened) {
+    Setting& setting = plan_.settings[question.setting];
+    const std::string& task = setting.tasks[question.task].name;
+    question.prompt = Encode(setting.options.prompt, question.sample, *opened.tokenizer);
+    question.prompt_sha256 = PromptHash(question.prompt);
+    const int64_t needed = std::ssize(question.prompt) + setting.options.answer.n_predict;
+    question.model = ModelFor(setting, opened.file, needed, task);
+    for (int64_t repetition = 0; repetition < plan_.experiment.head.repetitions; ++repetition) {
+      for (size_t drafter = 0; drafter < plan_.experiment.drafters.size(); ++drafter) {
+        AddCell(question, {.id = {}, .question = plan_.questions.size(), .drafter = drafter, .repetition = repetition});
+      }
+    }
+    question.sample.document.clear();  // it stands in the prompt
+    plan_.questions.push_back(std::move(question));
+  }
+
+  static std::vector<Token> Encode(PromptOptions& options, const TaskSample& sample, const Tokenizer& tokenizer) {
+    const ChatFormat format = options.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
+                                                            : ChatFormatByName(options.chat_template);
+    options.chat_template = Name(format);
+    ChatPrompt prompt;
+    if (!options.system.empty()) prompt.system = options.system;
+    prompt.document = sample.document;
+    prompt.question = sample.question;
+    std::vector<Token> tokens = EncodeChat(tokenizer, format, prompt);
+    const std::vector<Token> given = tokenizer.Encode(sample.given);
+    tokens.insert(tokens.end(), given.begin(), given.end());
+    return tokens;
+  }
+
+  /// The planned model of these settings, with room for `needed` tokens.
+  size_t ModelFor(Setting& setting, const std::shared_ptr<const ModelFile>& file, int64_t needed,
+                  const std::string& task) {
+    RuntimeOptions& runtime = setting.options.runtime;
+    const ModelConfig config = ExtendContext(file->config(), runtime, setting.options.answer.ctx_size);
+    if (needed > UsableContext(config)) {
+      Throw(ErrorCode::kCapacity,
+            "task {}: a prompt and its answer take {} tokens, the model's context is {}; lower the task's `length` or "
+            "answer.n_predict, or extend the context: runtime.rope_scaling: yarn with answer.ctx_size",
+            task, needed, UsableContext(config));
+    }
+    const std::string key = ToJson(BindFields(runtime)).dump() + std::to_string(config.context);
+    const auto [found, is_new] = models_.try_emplace(key, plan_.models.size());
+    if (is_new) plan_.models.push_back({.runtime = runtime, .file = file, .config = config, .cache_types = {}});
+    PlannedModel& model = plan_.models[found->second];
+    model.context = std::max(model.context, needed);
+    for (const DrafterVariant& variant : plan_.experiment.drafters) {
+      const DrafterChoice choice(longshot::DrafterOf(variant, setting).type);
+      model.draft_bytes = std::max(model.draft_bytes, choice.MostBytes({model.context, config.vocab_size}));
+    }
+    return found->second;
+  }
+
+  void AddCell(const Question& question, Cell cell) {
+    Setting& setting = plan_.settings[question.setting];
+    GenerateOptions options = setting.options;
+    options.drafter = longshot::DrafterOf(plan_.experiment.drafters[cell.drafter], setting);
+    json identity = ConfigJson(options.Sections());
+    identity["runtime"].erase("threads");  // changes no answer
+    identity["prompt_sha256"] = question.prompt_sha256;
+    identity["sample"] = setting.tasks[question.task].name + "/" + question.sample.id;
+    identity["drafter"] = plan_.experiment.drafters[cell.drafter].name;
+    identity["repetition"] = cell.repetition;
+    cell.id = Sha256Hex(identity.dump()).substr(0, kIdDigits);
+    const auto [other, is_new] = taken_.try_emplace(cell.id, plan_.cells.size());
+    if (!is_new) {
+      Throw(ErrorCode::kConfig, "two cells are the same: sample {} of task {} with drafter {}", question.sample.id,
+            setting.tasks[question.task].name, plan_.experiment.drafters[cell.drafter].name);
+    }
+    if (plan_.cells.size() == kMostCells) {
+      Throw(ErrorCode::kConfig, "more than {} cells; shorten an axis, `count` or `repetitions`", kMostCells);
+    }
+    plan_.cells.push_back(std::move(cell));
+  }
+
+  Plan& plan_;
+  int64_t asked_ = 0;
+  std::map<std::string, OpenedModel> opened_;
+  std::map<std::pair<const Tokenizer*, std::string>, std::vector<TaskSample>> samples_;
+  std::map<std::string, size_t> models_, taken_;
+};
+
+}  // namespace
+
+uint64_t Plan::SeedOf(const Cell& cell) const {
+  return static_cast<uint64_t>(settings[questions[cell.question].setting].options.answer.seed + cell.repetition);
+}
+
+DrafterConfig Plan::DrafterOf(const Cell& cell) const {
+  return longshot::DrafterOf(experiment.drafters[cell.drafter], settings[questions[cell.question].setting]);
+}
+
+Shard Shard::Parse(const std::string& text) {
+  Shard shard;
+  const size_t slash = text.find('/');
+  const auto number = [&](std::string_view part, int64_t& value) {
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
+    return error == std::errc() && end == part.data() + part.size();
+  };
+  const std::string_view whole = text;
+  const bool parsed = slash != text.npos && number(whole.substr(0, slash), shard.index) &&
+                      number(whole.substr(slash + 1), shard.count);
+  constexpr int64_t kMostShards = 100'000;
+  if (!parsed || shard.index < 1 || shard.index > shard.count || shard.count > kMostShards) {
+    Throw(ErrorCode::kUsage, "--shard: expected i/n, i from 1 to n, got '{}'", Printable(text));
+  }
+  return shard;
+}
+
+Plan MakePlan(Experiment experiment, const Shard& shard) {
+  Plan plan;
+  // A report repeats its run: nothing is left to chance or to the end of the context.
+  constexpr int64_t kSeed = 1, kTokens = 256;
+  if (experiment.base.answer.seed < 0) experiment.base.answer.seed = kSeed;
+  if (experiment.base.answer.n_predict < 0) experiment.base.answer.n_predict = kTokens;
+  plan.experiment = std::move(experiment);
+  plan.settings = SettingsOf(plan.experiment);
+  Planner planner(plan);
+  for (size_t i = 0; i < plan.settings.size(); ++i) planner.AddSetting(i, shard);
+  return plan;
+}
+
+}  // namespace longshot

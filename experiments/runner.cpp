@@ -1,0 +1,291 @@
+#include "experiments/runner.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/error.h"
+#include "core/stopwatch.h"
+#include "session/cached_prompt.h"
+#include "session/idle_drafter.h"
+#include "session/interrupt.h"
+#include "session/loaded_target.h"
+#include "session/output.h"
+#include "session/report.h"
+#include "session/roofs.h"
+#include "session/session.h"
+#include "tasks/metrics.h"
+#include "verifier/rules.h"
+
+namespace longshot {
+namespace {
+
+using nlohmann::json;
+
+/// "3:05", "1:02:03".
+std::string Duration(double ms) {
+  const auto seconds = static_cast<int64_t>(ms / 1000);
+  if (seconds >= 3600) return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
+}
+
+/// A file with the rows of the prompt that was read last, for the cells that ask about it too; gone with the object.
+class SharedPrompt {
+ public:
+  explicit SharedPrompt(const std::string& folder) : path_(fmt::format("{}/prompt-{}.cache", folder, ::getpid())) {}
+  ~SharedPrompt() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  SharedPrompt(const SharedPrompt&) = delete;
+  SharedPrompt& operator=(const SharedPrompt&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// Who proposed what, as runs of tokens and their text: [["", 1, "The"], ["copy", 7, " passkey is 4821"], ...].
+json RunsOf(const GenerateResult& result, const Tokenizer& tokenizer) {
+  json runs = json::array();
+  const std::vector<std::string_view>& proposers = result.proposers;
+  for (size_t i = 0; i < proposers.size();) {
+    size_t end = i;
+    while (end < proposers.size() && proposers[end] == proposers[i]) ++end;
+    runs.push_back({std::string(proposers[i]), end - i, tokenizer.Decode(std::span(result.tokens).subspan(i, end - i))});
+    i = end;
+  }
+  return runs;
+}
+
+/// The answers of one loaded model.
+class ModelRun {
+ public:
+  ModelRun(const Plan& plan, size_t model, CellStore& store, const std::string& cache_path)
+      : plan_(plan),
+        store_(store),
+        cache_path_(cache_path),
+        runtime_(plan.models[model].runtime),
+        tokenizer_(LoadTokenizer(*plan.models[model].file)),
+        loaded_(LoadTarget(runtime_, plan.models[model].file, plan.models[model].config,
+                           {.context = plan.models[model].context, .draft_bytes = plan.models[model].draft_bytes})),
+        model_sha256_(loaded_.model->file().Sha256()),
+        tap_rows_(MostTapRows()) {}
+
+  /// One cell, saved. False when it was interrupted.
+  bool Make(const Cell& cell) {
+    const Question& question = plan_.questions[cell.question];
+    const Setting& setting = plan_.settings[question.setting];
+    GenerateOptions options = setting.options;
+    options.runtime = runtime_;
+    options.drafter = plan_.DrafterOf(cell);
+    if (const auto known = plan_.resolved.find(cell.id); known != plan_.resolved.end()) {
+      FromJson(known->second, BindFields(options.drafter));
+    }
+    const auto drafter = MakeDrafter(options.drafter);
+    const auto verifier = MakeVerifier(options.answer.verify);
+    Engine engine(loaded_.target.get(), verifier.get(), drafter.get());
+    // Prompt rows that some drafter wants to see are computed for every cell.
+    const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
+    CachedPrompt cache(cache_path_, std::span(question.prompt).first(question.prompt.size() - 1 - seen), *loaded_.target,
+                       /*tells=*/false);
+    AnswerRequest request{.prompt = question.prompt,
+                          .sampling = options.sampling,
+                          .seed = plan_.SeedOf(cell),
+                          .max_tokens = options.answer.n_predict,
+                          .ignore_eos = options.answer.ignore_eos,
+                          .stops = options.answer.stops,
+                          .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
+                          .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
+                          .on_text = {}};
+    SizeDrafts(*loaded_.target, options.drafter, request);
+    const Answer answer = RunAnswer(engine, tokenizer_, request);
+    if (answer.result.stop == StopReason::kInterrupted) return false;
+    store_.Put(CellJson(cell, options, answer, *drafter, WorstExactness(*verifier, DrafterChoice(options.drafter.type).exactness())));
+    return true;
+  }
+
+ private:
+  int64_t MostTapRows() const {
+    int64_t rows = 0;
+    for (const DrafterVariant& variant : plan_.experiment.drafters) {
+      for (const Setting& setting : plan_.settings) {
+        rows = std::max<int64_t>(rows, MakeDrafter(DrafterOf(variant, setting))->Needs().prefill_rows);
+      }
+    }
+    return rows;
+  }
+
+  json CellJson(const Cell& cell, GenerateOptions& options, const Answer& answer, const Drafter& drafter,
+                Exactness exactness) {
+    const Question& question = plan_.questions[cell.question];
+    const Setting& setting = plan_.settings[question.setting];
+    const TaskConfig& task = setting.tasks[question.task];
+    json json = AnswerJson(answer);
+    json["id"] = cell.id;
+    json["axes"] = json::object();
+    for (const auto& [key, value] : setting.axes) json["axes"][key] = value;
+    json["task"] = task.name;
+    json["sample"] = question.sample.id;
+    json["place"] = {question.setting, question.task, question.number, cell.repetition, cell.drafter};
+    json["question"] = question.sample.question;
+    json["given"] = question.sample.given;
+    json["drafter"] = plan_.experiment.drafters[cell.drafter].name;
+    json["method"] = options.drafter.type;
+    json["repetition"] = cell.repetition;
+    json["seed"] = plan_.SeedOf(cell);
+    json["prompt_tokens"] = question.prompt.size();
+    json["prompt_sha256"] = question.prompt_sha256;
+    json["settings"] = ConfigJson(options.Sections());
+    json["exactness"] = Name(exactness);
+    json["proposers"] = RunsOf(answer.result, tokenizer_);
+    json["draft_plan"] = answer.draft.ToJson();
+    json["memory_bytes"] = loaded_.memory.ToJson();
+    json["memory_bytes"]["draft_held"] = drafter.bytes();
+    json["model_sha256"] = model_sha256_;
+    json["device"] = DeviceJson(loaded_.backend->Describe());
+    json["prefill_ms"] = ReadingMs(question, answer);
+    const TaskMetric metric = MetricOf(task);
+    const bool scored = metric != TaskMetric::kNone && !question.sample.references.empty();
+    json["metric"] = Name(scored ? metric : TaskMetric::kNone);
+    if (scored) json["score"] = Score(metric, question.sample.given + answer.text, question.sample.references);
+    const GenerationMetrics& metrics = answer.result.metrics;
+    const bool bypasses = DrafterChoice(options.drafter.type).chooses();
+    const bool proposed = metrics.num_drafts > 0 || options.drafter.type == "none";
+    json["failed"] = !proposed && !bypasses && metrics.target_passes > 1
+                         ? ExplainIdleDrafter(options.drafter.type, metrics.idle, metrics.target_passes)
+                         : "";
+    if (!metrics.arms.empty()) {
+      json["choices"] = ExplainChoices(options.drafter.type, metrics.arms, metrics.idle, metrics.target_passes);
+    }
+    return json;
+  }
+
+  /// What reading the whole prompt takes: measured where it was read from its first token, else at the rate of the last
+  /// prompt that was.
+  double ReadingMs(const Question& question, const Answer& answer) {
+    const GenerationMetrics& metrics = answer.result.metrics;
+    const auto tokens = static_cast<double>(question.prompt.size());
+    if (metrics.cached_tokens == 0) reading_ms_per_token_ = metrics.time_ms.prefill / tokens;
+    return metrics.cached_tokens == 0 ? metrics.time_ms.prefill : reading_ms_per_token_ * tokens;
+  }
+
+  const Plan& plan_;
+  CellStore& store_;
+  std::string cache_path_;
+  RuntimeOptions runtime_;
+  Tokenizer tokenizer_;
+  LoadedTarget loaded_;
+  std::string model_sha256_;
+  int64_t tap_rows_;
+  double reading_ms_per_token_ = 0;
+};
+
+/// Cells in the order in which they are made: by model, question and repetition, each repetition of a question begun by
+/// another drafter.
+std::vector<const Cell*> OrderOf(const Plan& plan) {
+  std::vector<const Cell*> order;
+  for (const Cell& cell : plan.cells) order.push_back(&cell);
+  const auto drafters = static_cast<int64_t>(plan.experiment.drafters.size());
+  const auto turn = [&](const Cell& cell) {
+    const auto start = (static_cast<int64_t>(cell.question) + cell.repetition) % drafters;
+    return (static_cast<int64_t>(cell.drafter) - start + drafters) % drafters;
+  };
+  const auto key = [&](const Cell* cell) {
+    return std::tuple(plan.questions[cell->question].model, cell->question, cell->repetition, turn(*cell));
+  };
+  std::stable_sort(order.begin(), order.end(), [&](const Cell* a, const Cell* b) { return key(a) < key(b); });
+  return order;
+}
+
+double Parameters(const ModelFile& file) {
+  double parameters = 0;
+  for (const TensorInfo& tensor : file.tensors()) parameters += static_cast<double>(tensor.elements());
+  return parameters;
+}
+
+std::string Title(const Plan& plan, const Cell& cell) {
+  const Question& question = plan.questions[cell.question];
+  std::string axes;
+  for (const auto& [name, value] : plan.settings[question.setting].axes) axes += fmt::format(" {}={}", name, value);
+  return fmt::format("{}/{}{}, run {}: {}", plan.settings[question.setting].tasks[question.task].name,
+                     question.sample.id, axes, cell.repetition + 1, plan.experiment.drafters[cell.drafter].name);
+}
+
+}  // namespace
+
+RunOutcome RunPlan(const Plan& plan, CellStore& store) {
+  RunOutcome outcome;
+  const std::vector<const Cell*> order = OrderOf(plan);
+  const int64_t missing = std::count_if(order.begin(), order.end(), [&](const Cell* c) { return !store.Has(c->id); });
+  const SharedPrompt shared(store.folder());
+  std::unique_ptr<ModelRun> run;
+  size_t model = 0;
+  Stopwatch watch;
+  double spent_ms = 0;
+  for (const Cell* cell : order) {
+    if (store.Has(cell->id)) continue;
+    const size_t needed = plan.questions[cell->question].model;
+    if (run == nullptr || model != needed) {
+      run.reset();  // one model at a time
+      run = std::make_unique<ModelRun>(plan, needed, store, shared.path());
+      model = needed;
+      watch.LapMs();
+    }
+    if (Interrupted() || !run->Make(*cell)) {
+      outcome.interrupted = true;
+      break;
+    }
+    ++outcome.made;
+    spent_ms += watch.LapMs();
+    const double left_ms = spent_ms / static_cast<double>(outcome.made) * static_cast<double>(missing - outcome.made);
+    const json& made = store.Get(cell->id);
+    Note(fmt::format("[{}/{}] {}: {:.1f} ms/token, {} left", outcome.made, missing, Title(plan, *cell),
+                     made["timings"]["predicted_ms"].get<double>() /
+                         std::max(1.0, made["timings"]["predicted_n"].get<double>()),
+                     Duration(left_ms)));
+  }
+  for (const Cell& cell : plan.cells) {
+    if (store.Has(cell.id) && store.Get(cell.id)["failed"] != "") ++outcome.failed;
+  }
+  return outcome;
+}
+
+std::string DescribePlan(const Plan& plan, const CellStore* store) {
+  std::string text = fmt::format("experiment {}: {} settings, {} questions, {} repetitions, {} drafters: {} cells\n",
+                                 plan.experiment.head.name, plan.settings.size(), plan.questions.size(),
+                                 plan.experiment.head.repetitions, plan.experiment.drafters.size(), plan.cells.size());
+  double total_ms = 0;
+  int64_t left = 0;
+  for (size_t m = 0; m < plan.models.size(); ++m) {
+    PlannedModel model = plan.models[m];
+    const auto backend = MakeBackend(model.runtime, *model.file);
+    const MemoryTable memory =
+        PlanMemory(*backend, *model.file, RequestFor(TargetOptions(model.runtime, model.context), model.draft_bytes));
+    text += fmt::format("{}, context {}, KV {}/{}\n  {}\n", model.runtime.file.model, model.context,
+                        model.runtime.cache_type_k, model.runtime.cache_type_v, memory.Line());
+    const Roofs roofs = ProbeRoofs(*backend);
+    std::set<size_t> read;
+    for (const Cell& cell : plan.cells) {
+      const Question& question = plan.questions[cell.question];
+      if (question.model != m || (store != nullptr && store->Has(cell.id))) continue;
+      ++left;
+      const auto tokens = static_cast<double>(question.prompt.size());
+      const double kv = static_cast<double>(memory.target_kv) * tokens / static_cast<double>(model.context);
+      const auto answer = static_cast<double>(plan.settings[question.setting].options.answer.n_predict);
+      constexpr double kShareOfRoof = 0.8, kPrefillShare = 0.25;
+      total_ms += answer * (static_cast<double>(memory.weights) + kv) / roofs.bytes_per_ms / kShareOfRoof;
+      if (read.insert(cell.question).second) {
+        const double flops = 2 * tokens * Parameters(*model.file);
+        total_ms += flops / roofs.flops_per_ms / kPrefillShare;
+      }
+    }
+  }
+  return text + fmt::format("{} cells to make, about {} on this machine\n", left, Duration(total_ms));
+}
+
+}  // namespace longshot

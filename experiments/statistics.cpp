@@ -1,0 +1,45 @@
+#include "experiments/statistics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+
+namespace longshot {
+namespace {
+
+/// How many of `n` values lie on either side outside the 95 % interval of their median: the most whose probability by
+/// chance, that of as few heads among n coins, is at most 2.5 %.
+size_t OutsideInterval(size_t n) {
+  double chance = std::pow(0.5, static_cast<double>(n)), sum = chance;
+  size_t outside = 0;
+  while (sum <= 0.025) {
+    ++outside;
+    chance *= static_cast<double>(n - outside + 1) / static_cast<double>(outside);
+    sum += chance;
+  }
+  return outside == 0 ? 0 : outside - 1;
+}
+
+}  // namespace
+
+double Median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const size_t middle = values.size() / 2;
+  std::sort(values.begin(), values.end());
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+double Mean(const std::vector<double>& values) {
+  if (values.empty()) return 0;
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+Interval IntervalOf(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const size_t outside = OutsideInterval(values.size());
+  return {Median(values), values[outside], values[values.size() - 1 - outside]};
+}
+
+}  // namespace longshot
