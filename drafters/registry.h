@@ -20,7 +20,7 @@ std::string_view DrafterTypeHelp();
 
 /// Which drafter, and the settings of all of them.
 struct DrafterConfig {
-  std::string type = "copy";
+  std::string type = "auto";
   ProposalConfig proposal;
   TreeConfig tree;
   CopyConfig copy;
