@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -14,13 +13,6 @@ namespace {
 constexpr size_t kShownPositions = 5;
 /// Nothing is said about speed by a single run.
 constexpr int64_t kFewestPairs = 2;
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const size_t middle = values.size() / 2;
-  std::sort(values.begin(), values.end());
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
 
 template <class Value>
 void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
@@ -36,20 +28,7 @@ void AddTo(GenerationMetrics& pool, const GenerationMetrics& run) {
   AddTo(pool.accepted_per_depth, run.accepted_per_depth);
 }
 
-/// How many of `n` values lie on either side outside the 95 % interval of their median: the most whose probability by
-/// chance, that of as few heads among n coins, is at most 2.5 %.
-size_t OutsideInterval(size_t n) {
-  double chance = std::pow(0.5, static_cast<double>(n)), sum = chance;
-  size_t outside = 0;
-  while (sum <= 0.025) {
-    ++outside;
-    chance *= static_cast<double>(n - outside + 1) / static_cast<double>(outside);
-    sum += chance;
-  }
-  return outside == 0 ? 0 : outside - 1;
-}
-
-std::string Text(const Speedup& speedup, int64_t pairs) {
+std::string Text(const Interval& speedup, int64_t pairs) {
   return pairs < kFewestPairs ? "-" : fmt::format("{:.2f} ({:.2f}-{:.2f})", speedup.median, speedup.low, speedup.high);
 }
 
@@ -67,13 +46,6 @@ std::string Looping(const DemoLine& line) {
 }
 
 }  // namespace
-
-Speedup SpeedupOf(std::vector<double> ratios) {
-  if (ratios.empty()) return {};
-  std::sort(ratios.begin(), ratios.end());
-  const size_t outside = OutsideInterval(ratios.size());
-  return {Median(ratios), ratios[outside], ratios[ratios.size() - 1 - outside]};
-}
 
 DemoRun ToDemoRun(const Answer& answer) {
   const GenerationMetrics& metrics = answer.result.metrics;
@@ -108,8 +80,8 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
   }
   line.pairs = std::ssize(decode);
   line.ms_per_token = Median(ms_per_token);
-  line.decode = SpeedupOf(decode);
-  line.latency = SpeedupOf(latency);
+  line.decode = IntervalOf(decode);
+  line.latency = IntervalOf(latency);
   line.mean_acceptance_length = pool.MeanAcceptanceLength();
   line.acceptance_per_position = pool.AcceptancePerPosition();
   return line;
@@ -144,10 +116,6 @@ std::string FormatDemoTable(std::span<const DemoLine> lines) {
                        line.identical ? "yes" : "NO");
   }
   return out;
-}
-
-static nlohmann::json ToJson(const Speedup& speedup) {
-  return {{"median", speedup.median}, {"low", speedup.low}, {"high", speedup.high}};
 }
 
 nlohmann::json ToJson(const DemoLine& line) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/statistics.h"
 #include "session/answer.h"
 
 namespace longshot {
@@ -28,13 +29,6 @@ struct DemoCell {
   std::vector<DemoRun> runs;
 };
 
-/// A ratio to plain decoding over pairs of runs: median and, from six pairs on, its 95 % interval by order statistics;
-/// with fewer least and most. No pairs: all zero.
-struct Speedup {
-  double median = 0, low = 0, high = 0;
-};
-Speedup SpeedupOf(std::vector<double> ratios);
-
 /// A line of the table: of the runs whose answers do not loop, or of all when fewer than two do not.
 struct DemoLine {
   std::string task = {}, drafter = {};
@@ -43,7 +37,7 @@ struct DemoLine {
   double ms_per_token = 0;            ///< of decoding, median
   double mean_acceptance_length = 0;  ///< pooled
   std::vector<double> acceptance_per_position = {};
-  Speedup decode = {}, latency = {};  ///< against plain decoding in the same repetition
+  Interval decode = {}, latency = {};  ///< speed-ups against plain decoding in the same repetition
   bool identical = true;              ///< every text byte for byte that of plain decoding with the same seed
   int64_t looping_runs = 0, runs = 0;
   bool proposed = false;

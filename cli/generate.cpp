@@ -15,7 +15,7 @@
 #include "session/interrupt.h"
 #include "session/loaded_target.h"
 #include "session/memory_table.h"
-#include "cli/option_conflicts.h"
+#include "session/option_conflicts.h"
 #include "session/output.h"
 #include "session/own_file.h"
 #include "session/prompt.h"

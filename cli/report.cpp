@@ -26,12 +26,13 @@ struct FolderOptions {
   }
 };
 
-/// Adds the cells of `from` to `to`. Errors: kConfig when they are of another experiment, or when both have a cell
-/// whose outputs differ though its label is exact.
-void MergeInto(CellStore& to, const std::string& from, const std::string& hash) {
-  if (ConfigHash(ClaimedExperiment(from)) != hash) {
-    Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment", from);
-  }
+void RequireSame(const std::string& folder, const nlohmann::json& experiment) {
+  if (ClaimedExperiment(folder) == experiment) return;
+  Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment", folder);
+}
+
+/// Adds the cells of `from` to `to`. Errors: kConfig when both have a cell whose outputs differ though it is exact.
+void MergeInto(CellStore& to, const std::string& from) {
   const CellStore source(from);
   for (const nlohmann::json* cell : source.All()) {
     const std::string id = (*cell)["id"];
@@ -86,12 +87,10 @@ int RunMerge(std::span<const std::string> arguments) {
   if (options.output.empty()) Throw(ErrorCode::kUsage, "merge: expected -o with a folder for the result");
   const std::vector<std::string> folders = Folders(first, options);
   const nlohmann::json experiment = ClaimedExperiment(first);
-  const std::string hash = ConfigHash(experiment);
-  MakeFolder(options.output);
-  WriteWhole(options.output + "/experiment.json",
-             nlohmann::json({{"experiment", experiment}, {"experiment_sha256", hash}}).dump(2) + "\n");
+  for (const std::string& folder : folders) RequireSame(folder, experiment);
+  ClaimFolder(options.output, experiment, /*resume=*/true);
   CellStore merged(options.output);
-  for (const std::string& folder : folders) MergeInto(merged, folder, hash);
+  for (const std::string& folder : folders) MergeInto(merged, folder);
   WriteReport(options.output, MakeReport(experiment, merged));
   Note(fmt::format("{} cells of {} folders", merged.size(), folders.size()));
   WriteOutput(options.output + "/report.html\n");

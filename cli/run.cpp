@@ -49,9 +49,15 @@ Experiment Read(const RunOptions& options) {
                                 : ExperimentOfReport(options.config, options.overrides);
 }
 
-/// "runs/quick-1a2b3c4d".
-std::string DefaultFolder(const Experiment& experiment) {
-  return fmt::format("runs/{}-{}", experiment.head.name, ConfigHash(ToJson(experiment)).substr(0, 8));
+/// "runs/quick-1a2b3c4d", of a shard "runs/quick-1a2b3c4d-2of4".
+std::string DefaultFolder(const Experiment& experiment, const Shard& shard) {
+  std::string name = experiment.head.name;
+  for (char& c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (!plain) c = '_';
+  }
+  const std::string part = shard.count == 1 ? "" : fmt::format("-{}of{}", shard.index, shard.count);
+  return fmt::format("runs/{}-{}{}", name, ConfigHash(ToJson(experiment)).substr(0, 8), part);
 }
 
 }  // namespace
@@ -66,15 +72,17 @@ int RunExperiment(std::span<const std::string> arguments) {
 
   const Shard shard = Shard::Parse(options.shard);
   Experiment experiment = Read(options);
-  const std::string folder = options.folder.empty() ? DefaultFolder(experiment) : options.folder;
+  const std::string folder = options.folder.empty() ? DefaultFolder(experiment, shard) : options.folder;
   const nlohmann::json resolved = ToJson(experiment);
   Plan plan = MakePlan(experiment, shard);
   if (!options.config.empty()) plan.resolved = ResolvedOfReport(options.config);
   if (options.dry_run) {
-    WriteOutput(resolved.dump(2) + "\n" + DescribePlan(plan, nullptr));
+    std::unique_ptr<CellStore> made;
+    if (options.resume) made = std::make_unique<CellStore>(folder);
+    WriteOutput(resolved.dump(2) + "\n" + DescribePlan(plan, made.get()));
     return 0;
   }
-  ClaimFolder(folder, experiment, options.resume);
+  ClaimFolder(folder, resolved, options.resume);
   CellStore store(folder);
   CatchInterrupt();
   Note(fmt::format("experiment {}: {} cells, {} of them made before; {}", experiment.head.name, plan.cells.size(),

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/option_conflicts.h"
+#include "session/option_conflicts.h"
 #include "core/error.h"
 #include "core/printable.h"
 #include "runtime/text/chat_format.h"
@@ -130,6 +130,7 @@ class Check {
     DrafterConfig none = options_.drafter;
     none.type = "none";
     const Answer plain = Run(prompt.tokens, none), speculative = Run(prompt.tokens, options_.drafter);
+    if (Interrupted()) return {};  // one of them ends too early
     const std::vector<Token>&a = plain.result.tokens, &b = speculative.result.tokens;
     json line = {{"prompt", prompt.name},
                  {"prompt_tokens", prompt.tokens.size()},
@@ -206,7 +207,10 @@ int RunVerify(std::span<const std::string> arguments) {
   int64_t different = 0;
   for (const NamedPrompt& prompt : prompts) {
     lines.push_back(check.Compare(prompt));
-    if (Interrupted()) return kInterruptedStatus;
+    if (Interrupted()) {
+      Note("interrupted; the answers so far were identical unless told otherwise");
+      return kInterruptedStatus;
+    }
     different += lines.back()["identical"] == false;
   }
   const auto verifier = MakeVerifier(options.answer.verify);

@@ -12,7 +12,7 @@ namespace longshot {
 ///   DIR/cells/ID.json   one cell, whole or not there
 class CellStore {
  public:
-  /// Makes the folder and reads what it holds. A file that is no cell is refused.
+  /// Makes the folder and reads what it holds. A file that is no cell of this version is refused.
   /// Errors: kIo naming the folder and the reason; kFormat naming the file.
   explicit CellStore(std::string folder);
 
@@ -32,6 +32,9 @@ class CellStore {
   std::string folder_;
   std::map<std::string, nlohmann::json> cells_;
 };
+
+/// Refuses what is no cell as reports read it. Errors: kFormat naming `what`, and what is missing.
+void RequireCell(const nlohmann::json& cell, const std::string& what);
 
 /// Makes a folder and those above it. Errors: kIo naming it and the reason.
 void MakeFolder(const std::string& path);

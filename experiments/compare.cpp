@@ -31,7 +31,7 @@ Comparison CompareReports(const json& first, const json& second, double toleranc
   struct Pool {
     ComparedLine line;
     std::vector<double> ratios;
-    bool exact_differs = false;
+    bool exact_differs = false, newly_failed = false;
   };
   std::map<std::tuple<int64_t, int64_t, int64_t>, Pool> pools;
   for (const json& cell : first["cells"]) {
@@ -51,13 +51,15 @@ Comparison CompareReports(const json& first, const json& second, double toleranc
       pool.exact_differs |= cell["exactness"] == "exact";
     }
     const double before = MsPerToken(cell), after = MsPerToken(other);
-    if (cell["looping"] == false && before > 0 && after > 0) pool.ratios.push_back(before / after);
+    const bool loops = cell["looping"] == true || other["looping"] == true;
+    if (!loops && before > 0 && after > 0) pool.ratios.push_back(before / after);
+    pool.newly_failed |= cell["failed"] == "" && other["failed"] != "";
   }
   comparison.only_second = std::ssize(partners);
   for (auto& [key, pool] : pools) {
     const bool enough = std::ssize(pool.ratios) >= kFewestPairs;
     pool.line.speed = IntervalOf(pool.ratios);
-    pool.line.regression = pool.exact_differs || (enough && pool.line.speed.high < 1 - tolerance);
+    pool.line.regression = pool.exact_differs || pool.newly_failed || (enough && pool.line.speed.high < 1 - tolerance);
     comparison.lines.push_back(std::move(pool.line));
   }
   return comparison;
@@ -89,7 +91,7 @@ json ToJson(const Comparison& comparison) {
                      {"drafter", line.drafter},
                      {"pairs", line.pairs},
                      {"different_outputs", line.different},
-                     {"speed", {{"median", line.speed.median}, {"low", line.speed.low}, {"high", line.speed.high}}},
+                     {"speed", ToJson(line.speed)},
                      {"regression", line.regression}});
   }
   return {{"lines", lines},

@@ -23,7 +23,8 @@ struct Comparison {
   bool Regressed() const;
 };
 
-/// Cells with the same id are pairs. A regression: an output that differs under an exact label, or a speed whose whole
+/// Cells with the same id are pairs. A regression: an output that differs under an exact label, a drafter that proposed
+/// in the first run and never in the second, or a speed whose whole
 /// interval lies below 1 - `tolerance`. Outputs that differ under the label `distribution` are none. Cells whose
 /// outputs loop count for outputs only.
 Comparison CompareReports(const nlohmann::json& first, const nlohmann::json& second, double tolerance);

@@ -10,6 +10,7 @@
 #include "core/mapped_file.h"
 #include "core/printable.h"
 #include "runtime/config/nearest.h"
+#include "runtime/text/bounded_json.h"
 
 namespace longshot {
 namespace {
@@ -253,6 +254,7 @@ void ApplyOverrides(Reader& reader, std::span<const std::string> overrides) {
       Throw(ErrorCode::kUsage, "--set: expected key=value, got '{}'", Printable(text));
     }
     const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
+    if (key == "extends") Throw(ErrorCode::kUsage, "--set extends: only a file may extend another");
     const size_t dot = key.find('.');
     // Only the first dot parts blocks: axes have dots of their own.
     const std::string yaml = dot == key.npos ? fmt::format("{}: {}", key, value)
@@ -285,7 +287,7 @@ Experiment FromText(const std::string& path, const std::string& text, std::span<
 }
 
 json ReadRunReport(const std::string& path) {
-  json report = json::parse(ReadFile(path), nullptr, false);
+  json report = ParseBoundedJson(ReadFile(path), path);
   if (!report.is_object() || !report.contains("experiment") || !report["experiment"].is_object()) {
     Throw(ErrorCode::kConfig, "--config {}: expected a report.json of `longshot run`, with a block `experiment`", path);
   }

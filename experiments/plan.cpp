@@ -11,7 +11,10 @@
 #include "core/printable.h"
 #include "core/sha256.h"
 #include "runtime/text/chat_format.h"
+#include "runtime/engine/model_target.h"
 #include "session/document.h"
+#include "session/draft_plan.h"
+#include "session/option_conflicts.h"
 #include "session/report.h"
 #include "session/session.h"
 
@@ -26,6 +29,7 @@ constexpr size_t kIdDigits = 16;
 struct OpenedModel {
   std::shared_ptr<const ModelFile> file;
   std::unique_ptr<Tokenizer> tokenizer;
+  std::string sha256;
 };
 
 class Planner {
@@ -33,23 +37,67 @@ class Planner {
   explicit Planner(Plan& plan) : plan_(plan) {}
 
   void AddSetting(size_t index, const Shard& shard) {
-    const Setting& setting = plan_.settings[index];
+    Setting& setting = plan_.settings[index];
+    Resolve(setting);
     const OpenedModel& opened = Open(setting.options.runtime.file.model);
     for (size_t task = 0; task < setting.tasks.size(); ++task) {
+      RequireSize(setting, setting.tasks[task], opened);
       size_t number = 0;
       for (const TaskSample& sample : SamplesOf(setting.tasks[task], *opened.tokenizer)) {
-        Question question{.setting = index, .task = task, .number = number++, .sample = sample, .prompt = {}, .prompt_sha256 = {}};
+        Question question{.setting = index,
+                          .task = task,
+                          .number = number++,
+                          .sample = sample,
+                          .prompt = {},
+                          .prompt_sha256 = {},
+                          .document_sha256 = {}};
         if (asked_++ % shard.count == shard.index - 1) AddQuestion(std::move(question), opened);
       }
     }
   }
 
  private:
+  /// A report repeats its run: nothing is left to chance or to the end of the context. Refuses what contradicts itself.
+  void Resolve(Setting& setting) const {
+    constexpr int64_t kSeed = 1, kTokens = 256;
+    AnswerOptions& answer = setting.options.answer;
+    if (answer.seed < 0) answer.seed = kSeed;
+    if (answer.n_predict < 0) answer.n_predict = kTokens;
+    if (answer.n_predict == 0) Throw(ErrorCode::kConfig, "answer.n_predict: expected at least 1 token, got 0");
+    for (const DrafterVariant& variant : plan_.experiment.drafters) {
+      GenerateOptions options = setting.options;
+      options.drafter = longshot::DrafterOf(variant, setting);
+      RequireConsistent(options);
+      RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
+      ParseTreeShape(options.drafter.tree.shape);
+      if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
+    }
+  }
+
+  /// Refuses what would not fit before its text is made.
+  void RequireSize(Setting& setting, const TaskConfig& task, const OpenedModel& opened) const {
+    const ModelConfig config =
+        ExtendContext(opened.file->config(), setting.options.runtime, setting.options.answer.ctx_size);
+    if (task.length > UsableContext(config)) RejectLength(task.name, task.length, UsableContext(config));
+    const auto cells = static_cast<size_t>(task.count * plan_.experiment.head.repetitions) * plan_.experiment.drafters.size();
+    if (plan_.cells.size() + cells > kMostCells) RejectCells();
+  }
+  [[noreturn]] static void RejectLength(const std::string& task, int64_t needed, int64_t context) {
+    Throw(ErrorCode::kCapacity,
+          "task {}: a prompt and its answer take {} tokens, the model's context is {}; lower the task's `length` or "
+          "answer.n_predict, or extend the context: runtime.rope_scaling: yarn with answer.ctx_size",
+          task, needed, context);
+  }
+  [[noreturn]] static void RejectCells() {
+    Throw(ErrorCode::kConfig, "more than {} cells; shorten an axis, `count` or `repetitions`", kMostCells);
+  }
+
   const OpenedModel& Open(const std::string& path) {
     OpenedModel& opened = opened_[path];
     if (opened.file == nullptr) {
       opened.file = OpenDecoder(path);
       opened.tokenizer = std::make_unique<Tokenizer>(LoadTokenizer(*opened.file));
+      opened.sha256 = opened.file->Sha256();
     }
     return opened;
   }
@@ -79,6 +127,7 @@ class Planner {
         AddCell(question, {.id = {}, .question = plan_.questions.size(), .drafter = drafter, .repetition = repetition});
       }
     }
+    question.document_sha256 = Sha256Hex(question.sample.document);
     question.sample.document.clear();  // it stands in the prompt
     plan_.questions.push_back(std::move(question));
   }
@@ -102,15 +151,10 @@ class Planner {
                   const std::string& task) {
     RuntimeOptions& runtime = setting.options.runtime;
     const ModelConfig config = ExtendContext(file->config(), runtime, setting.options.answer.ctx_size);
-    if (needed > UsableContext(config)) {
-      Throw(ErrorCode::kCapacity,
-            "task {}: a prompt and its answer take {} tokens, the model's context is {}; lower the task's `length` or "
-            "answer.n_predict, or extend the context: runtime.rope_scaling: yarn with answer.ctx_size",
-            task, needed, UsableContext(config));
-    }
+    if (needed > UsableContext(config)) RejectLength(task, needed, UsableContext(config));
     const std::string key = ToJson(BindFields(runtime)).dump() + std::to_string(config.context);
     const auto [found, is_new] = models_.try_emplace(key, plan_.models.size());
-    if (is_new) plan_.models.push_back({.runtime = runtime, .file = file, .config = config, .cache_types = {}});
+    if (is_new) plan_.models.push_back({.runtime = runtime, .file = file, .config = config});
     PlannedModel& model = plan_.models[found->second];
     model.context = std::max(model.context, needed);
     for (const DrafterVariant& variant : plan_.experiment.drafters) {
@@ -126,6 +170,9 @@ class Planner {
     options.drafter = longshot::DrafterOf(plan_.experiment.drafters[cell.drafter], setting);
     json identity = ConfigJson(options.Sections());
     identity["runtime"].erase("threads");  // changes no answer
+    identity["runtime"].erase("model");
+    identity["model_sha256"] = opened_.at(options.runtime.file.model).sha256;
+    identity["axes"] = setting.axes;
     identity["prompt_sha256"] = question.prompt_sha256;
     identity["sample"] = setting.tasks[question.task].name + "/" + question.sample.id;
     identity["drafter"] = plan_.experiment.drafters[cell.drafter].name;
@@ -136,9 +183,7 @@ class Planner {
       Throw(ErrorCode::kConfig, "two cells are the same: sample {} of task {} with drafter {}", question.sample.id,
             setting.tasks[question.task].name, plan_.experiment.drafters[cell.drafter].name);
     }
-    if (plan_.cells.size() == kMostCells) {
-      Throw(ErrorCode::kConfig, "more than {} cells; shorten an axis, `count` or `repetitions`", kMostCells);
-    }
+    if (plan_.cells.size() == kMostCells) RejectCells();
     plan_.cells.push_back(std::move(cell));
   }
 
@@ -178,10 +223,6 @@ Shard Shard::Parse(const std::string& text) {
 
 Plan MakePlan(Experiment experiment, const Shard& shard) {
   Plan plan;
-  // A report repeats its run: nothing is left to chance or to the end of the context.
-  constexpr int64_t kSeed = 1, kTokens = 256;
-  if (experiment.base.answer.seed < 0) experiment.base.answer.seed = kSeed;
-  if (experiment.base.answer.n_predict < 0) experiment.base.answer.n_predict = kTokens;
   plan.experiment = std::move(experiment);
   plan.settings = SettingsOf(plan.experiment);
   Planner planner(plan);

@@ -18,7 +18,6 @@ struct PlannedModel {
   RuntimeOptions runtime;
   std::shared_ptr<const ModelFile> file;
   ModelConfig config;
-  std::vector<DType> cache_types;
   int64_t context = 0;      ///< the longest prompt and its answer
   int64_t draft_bytes = 0;  ///< what the largest drafter may come to hold
 };
@@ -30,11 +29,13 @@ struct Question {
   TaskSample sample;
   std::vector<Token> prompt;
   std::string prompt_sha256;
+  std::string document_sha256;  ///< of the document's text: prompts that share it share the reading
 };
 
 /// One answer of one drafter.
 struct Cell {
-  std::string id;  ///< 16 hex digits of everything that decides the answer: the same on every machine
+  std::string id;  ///< 16 hex digits of all that decides the answer, the model's content among it: the same on every
+                   ///< machine
   size_t question = 0, drafter = 0;
   int64_t repetition = 0;
 };
@@ -61,7 +62,8 @@ struct Shard {
   static Shard Parse(const std::string& text);
 };
 
-/// Opens the models and makes every sample and prompt. Errors: those of tasks and models; kCapacity naming the task
+/// Opens the models and makes every sample and prompt. Errors: those of tasks and models, and of settings that
+/// contradict each other; kCapacity naming the task
 /// whose prompt and answer exceed the model's context, with the cure; kConfig when there are more than `kMostCells`.
 Plan MakePlan(Experiment experiment, const Shard& shard);
 inline constexpr size_t kMostCells = 100'000;

@@ -9,6 +9,7 @@
 #include "experiments/report_page.h"
 #include "experiments/table.h"
 #include "runtime/config/fields.h"
+#include "runtime/text/bounded_json.h"
 #include "session/build_info.h"
 #include "session/report.h"
 
@@ -30,11 +31,11 @@ json Distinct(const std::vector<const json*>& cells, const char* key) {
 
 }  // namespace
 
-void ClaimFolder(const std::string& folder, const Experiment& experiment, bool resume) {
-  const json wanted = ToJson(experiment);
+void ClaimFolder(const std::string& folder, const json& wanted, bool resume) {
   const std::string hash = ConfigHash(wanted);
   MakeFolder(folder);
-  if (std::filesystem::exists(ClaimPath(folder))) {
+  std::error_code unknown;
+  if (std::filesystem::exists(ClaimPath(folder), unknown)) {
     if (ConfigHash(ClaimedExperiment(folder)) != hash) {
       Throw(ErrorCode::kUsage, "{}: holds another experiment; choose another folder with -o", folder);
     }
@@ -48,11 +49,13 @@ void ClaimFolder(const std::string& folder, const Experiment& experiment, bool r
 }
 
 json ClaimedExperiment(const std::string& folder) {
-  const json claim = json::parse(ReadFile(ClaimPath(folder)), nullptr, false);
-  if (!claim.is_object() || !claim.contains("experiment")) {
+  const json claim = ParseBoundedJson(ReadFile(ClaimPath(folder)), ClaimPath(folder));
+  const json experiment = claim.is_object() ? claim.value("experiment", json()) : json();
+  const auto is_text = [&](const char* key) { return experiment.value(key, json()).is_string(); };
+  if (!experiment.is_object() || !is_text("name") || !is_text("about") || !is_text("source")) {
     Throw(ErrorCode::kFormat, "{}: expected the folder of a run, with an experiment.json", folder);
   }
-  return claim["experiment"];
+  return experiment;
 }
 
 json MakeReport(const json& experiment, const CellStore& store) {
@@ -62,7 +65,7 @@ json MakeReport(const json& experiment, const CellStore& store) {
   for (const TableLine& line : MakeTable(store)) table.push_back(ToJson(line));
   return {{"experiment", experiment},
           {"experiment_sha256", ConfigHash(experiment)},
-          {"build", BuildJson()},
+          {"builds", Distinct(ordered, "build")},
           {"devices", Distinct(ordered, "device")},
           {"models", Distinct(ordered, "model_sha256")},
           {"table", table},
@@ -80,10 +83,11 @@ void WriteReport(const std::string& folder, const json& report) {
 
 json ReadReport(const std::string& folder) {
   const std::string path = folder + "/report.json";
-  json report = json::parse(ReadFile(path), nullptr, false);
-  if (!report.is_object() || !report.contains("cells") || !report.contains("table")) {
+  json report = ParseBoundedJson(ReadFile(path), path);
+  if (!report.is_object() || !report.value("cells", json()).is_array()) {
     Throw(ErrorCode::kFormat, "{}: no report of a run; `longshot report {}` makes one", path, folder);
   }
+  for (const json& cell : report["cells"]) RequireCell(cell, path);
   return report;
 }
 

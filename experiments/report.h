@@ -14,9 +14,9 @@ namespace longshot {
 ///   cells/ID.json     finished cells
 ///   report.json, report.html, report.md, cells.csv
 
-/// Claims a folder for an experiment. Errors: kUsage when it holds cells and `resume` is off, or another experiment's,
-/// with the cure; kIo when it cannot be written.
-void ClaimFolder(const std::string& folder, const Experiment& experiment, bool resume);
+/// Claims a folder for an experiment (`ToJson`). Errors: kUsage when it was claimed before and `resume` is off, or for
+/// another experiment, with the cure; kIo when it cannot be written.
+void ClaimFolder(const std::string& folder, const nlohmann::json& experiment, bool resume);
 
 /// The experiment that a folder was claimed for, as `ToJson` gave it. Errors: kIo; kFormat when it is none.
 nlohmann::json ClaimedExperiment(const std::string& folder);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -38,9 +40,11 @@ std::string ScoreText(const json& line) {
 }
 
 std::string OutputText(const json& line) {
-  const auto different = line["different_outputs"].get<int64_t>();
-  const std::string exactness = line["exactness"];
-  return different == 0 ? fmt::format("{}, identical", exactness) : fmt::format("{}, {} differ", exactness, different);
+  const auto different = line["different_outputs"].get<int64_t>(), compared = line["compared_cells"].get<int64_t>();
+  const auto cells = line["cells"].get<int64_t>();
+  std::string text = line["exactness"];
+  text += different == 0 ? ", identical" : fmt::format(", {} differ", different);
+  return compared == cells ? text : text + fmt::format(" ({} of {} compared)", compared, cells);
 }
 
 /// The columns of the main table, in every form.
@@ -161,6 +165,15 @@ std::string HtmlTable(const Group& group) {
   return html + "</tbody></table></div>\n";
 }
 
+/// Where a line stands on the axis of lengths: at its axis, or, where documents are what they are, at the mean of all.
+double LengthOf(const json& line, const json& report) {
+  const std::string asked = line["axes"].value("task.length", "");
+  if (!asked.empty()) return std::strtod(asked.c_str(), nullptr);
+  double sum = 0;
+  for (const json& other : report["table"]) sum += other["prompt_tokens"].get<double>();
+  return std::round(sum / static_cast<double>(report["table"].size()));
+}
+
 /// A quantity of lines against the length of prompts, one series per drafter.
 template <class Value>
 LinePlot AgainstLength(const json& report, std::string title, std::string unit, Value&& value) {
@@ -170,7 +183,7 @@ LinePlot AgainstLength(const json& report, std::string title, std::string unit, 
     std::map<double, std::vector<double>> by_length;
     for (const json& line : report["table"]) {
       if (line["drafter"] != drafters[d]) continue;
-      if (const auto y = value(line)) by_length[std::round(line["prompt_tokens"].template get<double>() / 100) * 100].push_back(*y);
+      if (const auto y = value(line)) by_length[LengthOf(line, report)].push_back(*y);
     }
     Series series{drafters[d], {}, static_cast<int>(d)};
     for (const auto& [length, values] : by_length) series.points.emplace_back(length, Median(values));
@@ -199,20 +212,19 @@ std::string Pictures(const json& report) {
   BarPlot phases{"time by phase", "ms per token", {"draft", "score", "verify", "commit", "sizing"}, {}};
   for (size_t d = 0; d < drafters.size(); ++d) {
     std::vector<double> rates;
-    std::vector<int64_t> seen;
     std::vector<double> ms(phases.parts.size(), 0);
     double lines = 0;
     for (const json& line : report["table"]) {
       if (line["drafter"] != drafters[d]) continue;
       const json& accepted = line["acceptance_rate_per_position"];
-      rates.resize(std::max(rates.size(), accepted.size())), seen.resize(rates.size());
-      for (size_t i = 0; i < accepted.size(); ++i) rates[i] += accepted[i].get<double>(), ++seen[i];
+      rates.resize(std::max(rates.size(), accepted.size()));
+      for (size_t i = 0; i < accepted.size(); ++i) rates[i] += accepted[i].get<double>();
       for (size_t p = 0; p < ms.size(); ++p) ms[p] += line["phases_ms_per_token"].value(phases.parts[p], 0.0);
       ++lines;
     }
     Series series{drafters[d], {}, static_cast<int>(d)};
     for (size_t i = 0; i < rates.size(); ++i) {
-      series.points.emplace_back(static_cast<double>(i + 1), rates[i] / static_cast<double>(seen[i]));
+      series.points.emplace_back(static_cast<double>(i + 1), rates[i] / lines);
     }
     if (!series.points.empty()) positions.series.push_back(std::move(series));
     for (double& each : ms) each /= std::max(1.0, lines);
@@ -236,7 +248,6 @@ std::string Pictures(const json& report) {
 }
 
 std::string Traces(const json& report) {
-  const std::vector<std::string> drafters = DraftersOf(report);
   std::set<std::string> proposers;
   for (const json& cell : report["cells"]) {
     for (const json& run : cell["proposers"]) {
@@ -277,7 +288,7 @@ std::string Traces(const json& report) {
 }
 
 std::string Environment(const json& report) {
-  json shown = {{"build", report["build"]}, {"devices", report["devices"]}, {"models", report["models"]},
+  json shown = {{"builds", report["builds"]}, {"devices", report["devices"]}, {"models", report["models"]},
                 {"experiment", report["experiment"]}};
   return fmt::format("<h2>Environment and configuration</h2><details><summary>everything that decides the run</summary>"
                      "<pre>{}</pre></details>\n",

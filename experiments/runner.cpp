@@ -1,7 +1,6 @@
 #include "experiments/runner.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/stopwatch.h"
+#include "session/build_info.h"
 #include "session/cached_prompt.h"
 #include "session/idle_drafter.h"
 #include "session/interrupt.h"
@@ -36,17 +36,24 @@ std::string Duration(double ms) {
 /// A file with the rows of the prompt that was read last, for the cells that ask about it too; gone with the object.
 class SharedPrompt {
  public:
-  explicit SharedPrompt(const std::string& folder) : path_(fmt::format("{}/prompt-{}.cache", folder, ::getpid())) {}
-  ~SharedPrompt() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
+  explicit SharedPrompt(const std::string& folder) : path_(folder + "/prompt.cache") { Forget(); }
+  ~SharedPrompt() { Forget(); }
   SharedPrompt(const SharedPrompt&) = delete;
   SharedPrompt& operator=(const SharedPrompt&) = delete;
   const std::string& path() const { return path_; }
+  /// Prompts about another document are read from their first token: what they take is measured, not shared.
+  void About(const std::string& document) {
+    if (document != document_) Forget();
+    document_ = document;
+  }
+  /// A killed run may have left one too.
+  void Forget() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
 
  private:
-  std::string path_;
+  std::string path_, document_;
 };
 
 /// Who proposed what, as runs of tokens and their text: [["", 1, "The"], ["copy", 7, " passkey is 4821"], ...].
@@ -65,10 +72,10 @@ json RunsOf(const GenerateResult& result, const Tokenizer& tokenizer) {
 /// The answers of one loaded model.
 class ModelRun {
  public:
-  ModelRun(const Plan& plan, size_t model, CellStore& store, const std::string& cache_path)
+  ModelRun(const Plan& plan, size_t model, CellStore& store, SharedPrompt& shared)
       : plan_(plan),
         store_(store),
-        cache_path_(cache_path),
+        shared_(shared),
         runtime_(plan.models[model].runtime),
         tokenizer_(LoadTokenizer(*plan.models[model].file)),
         loaded_(LoadTarget(runtime_, plan.models[model].file, plan.models[model].config,
@@ -91,7 +98,8 @@ class ModelRun {
     Engine engine(loaded_.target.get(), verifier.get(), drafter.get());
     // Prompt rows that some drafter wants to see are computed for every cell.
     const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
-    CachedPrompt cache(cache_path_, std::span(question.prompt).first(question.prompt.size() - 1 - seen), *loaded_.target,
+    shared_.About(question.document_sha256);
+    CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen), *loaded_.target,
                        /*tells=*/false);
     AnswerRequest request{.prompt = question.prompt,
                           .sampling = options.sampling,
@@ -147,12 +155,13 @@ class ModelRun {
     json["memory_bytes"] = loaded_.memory.ToJson();
     json["memory_bytes"]["draft_held"] = drafter.bytes();
     json["model_sha256"] = model_sha256_;
+    json["build"] = BuildJson();
     json["device"] = DeviceJson(loaded_.backend->Describe());
     json["prefill_ms"] = ReadingMs(question, answer);
     const TaskMetric metric = MetricOf(task);
     const bool scored = metric != TaskMetric::kNone && !question.sample.references.empty();
     json["metric"] = Name(scored ? metric : TaskMetric::kNone);
-    if (scored) json["score"] = Score(metric, question.sample.given + answer.text, question.sample.references);
+    if (scored) json["score"] = Score(metric, question.sample.given + answer.text, question.sample);
     const GenerationMetrics& metrics = answer.result.metrics;
     const bool bypasses = DrafterChoice(options.drafter.type).chooses();
     const bool proposed = metrics.num_drafts > 0 || options.drafter.type == "none";
@@ -165,8 +174,8 @@ class ModelRun {
     return json;
   }
 
-  /// What reading the whole prompt takes: measured where it was read from its first token, else at the rate of the last
-  /// prompt that was.
+  /// What reading the whole prompt takes: measured where it was read from its first token, else at the rate of the
+  /// prompt about the same document that was.
   double ReadingMs(const Question& question, const Answer& answer) {
     const GenerationMetrics& metrics = answer.result.metrics;
     const auto tokens = static_cast<double>(question.prompt.size());
@@ -176,7 +185,7 @@ class ModelRun {
 
   const Plan& plan_;
   CellStore& store_;
-  std::string cache_path_;
+  SharedPrompt& shared_;
   RuntimeOptions runtime_;
   Tokenizer tokenizer_;
   LoadedTarget loaded_;
@@ -222,7 +231,7 @@ RunOutcome RunPlan(const Plan& plan, CellStore& store) {
   RunOutcome outcome;
   const std::vector<const Cell*> order = OrderOf(plan);
   const int64_t missing = std::count_if(order.begin(), order.end(), [&](const Cell* c) { return !store.Has(c->id); });
-  const SharedPrompt shared(store.folder());
+  SharedPrompt shared(store.folder());
   std::unique_ptr<ModelRun> run;
   size_t model = 0;
   Stopwatch watch;
@@ -232,7 +241,8 @@ RunOutcome RunPlan(const Plan& plan, CellStore& store) {
     const size_t needed = plan.questions[cell->question].model;
     if (run == nullptr || model != needed) {
       run.reset();  // one model at a time
-      run = std::make_unique<ModelRun>(plan, needed, store, shared.path());
+      run = std::make_unique<ModelRun>(plan, needed, store, shared);
+      shared.Forget();  // rows of another model
       model = needed;
       watch.LapMs();
     }

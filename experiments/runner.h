@@ -17,7 +17,7 @@ struct RunOutcome {
 
 /// Makes every cell of `plan` that `store` lacks and saves each at once. Drafters take turns within a question and a
 /// repetition, each time begun by another one; a document is read once for all of its questions. Shows what is done
-/// and the time that is left. Ctrl-C ends it between cells, and nothing finished is lost.
+/// and the time that is left. Ctrl-C ends it, and nothing finished is lost.
 /// Errors: those of models and of `CellStore::Put`.
 RunOutcome RunPlan(const Plan& plan, CellStore& store);
 

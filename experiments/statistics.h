@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <vector>
 
 namespace longshot {
@@ -13,5 +14,6 @@ struct Interval {
   double median = 0, low = 0, high = 0;
 };
 Interval IntervalOf(std::vector<double> values);
+nlohmann::json ToJson(const Interval& interval);
 
 }  // namespace longshot

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 namespace longshot {
@@ -32,6 +33,7 @@ class Baselines {
   std::map<Key, const json*> plain_;
 };
 
+double Emitted(const json& cell) { return cell["metrics"]["emitted_tokens"]; }
 double DecodeMs(const json& cell) { return cell["timings"]["predicted_ms"]; }
 /// Reading the prompt, what the drafter does with it, sizing, and decoding.
 double LatencyMs(const json& cell) {
@@ -71,6 +73,7 @@ class LineMaker {
   void Count(const json& cell) {
     if (cell["failed"] != "") ++line_.failed;
     const json* plain = baselines_.Of(cell);
+    if (plain != nullptr) ++line_.compared;
     if (plain != nullptr && (*plain)["output_sha256"] != cell["output_sha256"]) ++line_.different;
     line_.tokens += cell["timings"]["predicted_n"].get<int64_t>();
     line_.prompt_tokens += cell["prompt_tokens"].get<double>() / static_cast<double>(line_.cells);
@@ -80,7 +83,7 @@ class LineMaker {
 
   void Measure(const json& cell) {
     const json& metrics = cell["metrics"];
-    const auto emitted = metrics["emitted_tokens"].get<double>();
+    const double emitted = Emitted(cell);
     if (emitted == 0) return;
     ms_per_token_.push_back(DecodeMs(cell) / emitted);
     taus_.push_back(metrics["mean_acceptance_length"]);
@@ -91,13 +94,17 @@ class LineMaker {
     AddTo(accepted_, metrics["spec_decode_num_accepted_tokens_per_pos"].get<std::vector<double>>());
     for (const auto& [phase, ms] : cell["phases_ms"].items()) line_.phases_ms[phase] += ms.get<double>();
     const json* plain = baselines_.Of(cell);
-    if (plain == nullptr || DecodeMs(cell) <= 0) return;
-    decode_.push_back(DecodeMs(*plain) / DecodeMs(cell));
-    latency_.push_back(LatencyMs(*plain) / LatencyMs(cell));
+    if (plain == nullptr || DecodeMs(cell) <= 0 || Emitted(*plain) == 0) return;
+    // Per token: under rejection the two answers differ in length.
+    const double tokens = emitted / Emitted(*plain);
+    decode_.push_back(DecodeMs(*plain) * tokens / DecodeMs(cell));
+    latency_.push_back((LatencyMs(*plain) + DecodeMs(*plain) * (tokens - 1)) / LatencyMs(cell));
+    prompts_.insert(cell["prompt_sha256"].get<std::string>());
   }
 
   void Finish() {
     line_.pairs = std::ssize(decode_);
+    line_.prompts = std::ssize(prompts_);
     line_.ms_per_token = Median(ms_per_token_);
     line_.decode = IntervalOf(decode_), line_.latency = IntervalOf(latency_);
     line_.tau_pooled = passes_ > 0 ? emitted_ / passes_ : 0;
@@ -112,12 +119,9 @@ class LineMaker {
   const Baselines& baselines_;
   TableLine line_;
   std::vector<double> ms_per_token_, taus_, decode_, latency_, accepted_;
+  std::set<std::string> prompts_;
   double emitted_ = 0, passes_ = 0, drafts_ = 0, score_ = 0, chooser_passes_ = 0;
 };
-
-json ToJson(const Interval& interval) {
-  return {{"median", interval.median}, {"low", interval.low}, {"high", interval.high}};
-}
 
 }  // namespace
 
@@ -151,7 +155,9 @@ json ToJson(const TableLine& line) {
                  {"looping_cells", line.looping},
                  {"failed_cells", line.failed},
                  {"different_outputs", line.different},
+                 {"compared_cells", line.compared},
                  {"pairs", line.pairs},
+                 {"prompts", line.prompts},
                  {"tokens", line.tokens},
                  {"prompt_tokens", line.prompt_tokens},
                  {"ms_per_token", line.ms_per_token},
@@ -162,7 +168,7 @@ json ToJson(const TableLine& line) {
                  {"draft_bytes", line.draft_bytes},
                  {"bypassed_share", line.bypassed}};
   if (line.scored > 0) result["score"] = line.score, result["metric"] = line.metric, result["scored"] = line.scored;
-  if (line.pairs >= kFewestPairs && line.failed == 0) {
+  if (line.pairs >= kFewestPairs && line.prompts >= kFewestPrompts && line.failed == 0) {
     result["decode_speedup"] = ToJson(line.decode), result["latency_speedup"] = ToJson(line.latency);
   }
   return result;

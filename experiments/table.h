@@ -16,6 +16,8 @@ struct TableLine {
   nlohmann::json axes;  ///< of the setting
   std::string task, drafter, method;
   int64_t cells = 0, looping = 0, failed = 0, different = 0;  ///< different: outputs other than plain decoding's
+  int64_t compared = 0;                                       ///< cells with a partner of plain decoding
+  int64_t prompts = 0;                                        ///< different ones behind the speed-ups
   int64_t pairs = 0;                                          ///< cells with a partner that speed is taken from
   int64_t tokens = 0;
   double prompt_tokens = 0;  ///< mean
@@ -40,12 +42,12 @@ nlohmann::json ToJson(const TableLine& line);
 /// Cells in the order of the experiment.
 std::vector<const nlohmann::json*> OrderedCells(const CellStore& store);
 
-/// Nothing is said about speed by a single prompt.
-inline constexpr int64_t kFewestPairs = 2;
+/// Nothing is said about speed by a single pair, or by a single prompt.
+inline constexpr int64_t kFewestPairs = 2, kFewestPrompts = 2;
 /// From here on a figure is called a measurement.
 inline constexpr int64_t kMeasuredPairs = 7;
 
-/// "runtime.ctx=.., task.length=2000"; "all" without axes.
+/// "sampling.temperature=0, task.length=2000"; "all" without axes.
 std::string AxesText(const nlohmann::json& axes);
 
 }  // namespace longshot

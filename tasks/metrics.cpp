@@ -70,12 +70,13 @@ std::vector<std::string> ScoredWords(std::string_view text) {
   return words;
 }
 
-double ExactMatch(std::string_view answer, std::span<const std::string> references) {
+double ExactMatch(std::string_view answer, std::span<const std::string> references, bool all) {
   const std::vector<std::string> words = ScoredWords(answer);
   const auto found = std::count_if(references.begin(), references.end(), [&](const std::string& reference) {
     const std::vector<std::string> wanted = ScoredWords(reference);
     return !wanted.empty() && std::search(words.begin(), words.end(), wanted.begin(), wanted.end()) != words.end();
   });
+  if (!all) return found > 0 ? 1 : 0;
   return references.empty() ? 0 : static_cast<double>(found) / static_cast<double>(references.size());
 }
 
@@ -87,10 +88,10 @@ double RougeL(std::string_view answer, std::span<const std::string> references) 
   return BestF1(answer, references, LongestCommonSubsequence);
 }
 
-double Score(TaskMetric metric, std::string_view answer, std::span<const std::string> references) {
-  CHECK(metric != TaskMetric::kNone && !references.empty());
-  if (metric == TaskMetric::kExactMatch) return ExactMatch(answer, references);
-  return metric == TaskMetric::kF1 ? WordF1(answer, references) : RougeL(answer, references);
+double Score(TaskMetric metric, std::string_view answer, const TaskSample& sample) {
+  CHECK(metric != TaskMetric::kNone && !sample.references.empty());
+  if (metric == TaskMetric::kExactMatch) return ExactMatch(answer, sample.references, sample.all_references);
+  return metric == TaskMetric::kF1 ? WordF1(answer, sample.references) : RougeL(answer, sample.references);
 }
 
 }  // namespace longshot

@@ -143,7 +143,8 @@ class Variables final : public Task {
                                                  "variable? List all {} names.",
                                                  needles[0].number, config.keys),
                          .given = {},
-                         .references = references});
+                         .references = references,
+                         .all_references = true});
     }
     return samples;
   }

@@ -20,7 +20,8 @@ std::string Id(const TaskConfig& config, int64_t sample) { return fmt::format("s
 std::string Passage(const std::string& document, TaskDraws& draws, const TaskContext& context) {
   const auto limit = static_cast<int64_t>(document.size()) * 3 / 4;
   size_t begin = limit > 0 ? static_cast<size_t>(draws.Below(limit)) : 0;
-  const size_t line = begin == 0 ? document.npos : document.find('\n', begin);
+  size_t line = begin == 0 ? document.npos : document.find('\n', begin);
+  if (line != document.npos && document.find_first_not_of("\n ", line) == document.npos) line = document.rfind('\n', begin);
   begin = line == document.npos ? 0 : line + 1;
   begin = std::min(document.find_first_not_of('\n', begin), document.size());
   return CutToTokens(document.substr(begin), kPassageTokens, context);

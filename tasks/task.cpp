@@ -54,7 +54,9 @@ TaskMetric MetricOf(const TaskConfig& config) {
 }
 
 std::vector<TaskSample> MakeSamples(const TaskConfig& config, const TaskContext& context) {
-  return EntryOf(config).make()->Samples(config, context);
+  std::vector<TaskSample> samples = EntryOf(config).make()->Samples(config, context);
+  if (samples.empty()) Throw(ErrorCode::kFormat, "task {}: its files hold no question", config.kind);
+  return samples;
 }
 
 }  // namespace longshot

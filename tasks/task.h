@@ -26,7 +26,8 @@ struct TaskSample {
   std::string document;  ///< stands before the question; samples that share it stand next to each other
   std::string question;
   std::string given;                    ///< how the answer begins: part of the prompt
-  std::vector<std::string> references;  ///< empty: nothing to score by
+  std::vector<std::string> references;  ///< any of them is right; empty: nothing to score by
+  bool all_references = false;          ///< all of them are wanted
 };
 
 /// Settings of one task: an entry of `tasks` in an experiment.

@@ -19,6 +19,27 @@ namespace {
 
 YamlPlace PlaceOf(const YAML::Mark& mark) { return mark.is_null() ? YamlPlace{} : YamlPlace{mark.line + 1, mark.column + 1}; }
 
+/// Where the first sequence begins that is not UTF-8; the size where there is none.
+size_t FirstNonUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const size_t more = lead < 0x80 ? 0 : lead < 0xc2 ? 4 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : 4;
+    if (more == 4 || i + more >= text.size()) {
+      if (more == 0) break;
+      return i;
+    }
+    for (size_t j = 1; j <= more; ++j) {
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
+    }
+    const auto second = more > 0 ? static_cast<unsigned char>(text[i + 1]) : 0;
+    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool beyond = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
+    if (overlong || beyond) return i;
+    i += more + 1;
+  }
+  return text.size();
+}
+
 /// Builds the value of one document from the parser's events.
 class Builder final : public YAML::EventHandler {
  public:
@@ -140,6 +161,10 @@ YamlFile ParseYaml(std::string path, std::string_view text) {
     Throw(ErrorCode::kConfig, "{}: {} bytes; a configuration has at most {}", file.path, text.size(), kMostYamlBytes);
   }
   if (text.find('\0') != text.npos) Throw(ErrorCode::kConfig, "{}: holds a zero byte: no text file", file.path);
+  if (const size_t bad = FirstNonUtf8(text); bad < text.size()) {
+    const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n') + 1;
+    Throw(ErrorCode::kConfig, "{}:{}: holds a byte that is not UTF-8", file.path, line);
+  }
   Builder builder(file);
   std::istringstream stream{std::string(text)};
   bool more = false;

@@ -3,7 +3,7 @@
 
 #include "cli/demo_table.h"
 #include "session/fit_context.h"
-#include "cli/option_conflicts.h"
+#include "session/option_conflicts.h"
 #include "session/session.h"
 #include "core/error.h"
 #include "tests/runtime/model/model_bytes.h"

@@ -69,7 +69,7 @@ TEST(DemoTable, IntervalsOfMediansFollowTheBinomialLaw) {
   const auto interval = [](int n) {
     std::vector<double> ratios;
     for (int i = n; i > 0; --i) ratios.push_back(i);
-    return SpeedupOf(ratios);
+    return IntervalOf(ratios);
   };
   EXPECT_DOUBLE_EQ(interval(5).low, 1) << "fewer than six: least and most";
   EXPECT_DOUBLE_EQ(interval(7).median, 4);

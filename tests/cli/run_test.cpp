@@ -19,7 +19,7 @@ constexpr const char* kExperiment = R"(name: small
 repetitions: 2
 tasks:
   - {kind: turns, count: 2, length: 400}
-  - {kind: copying, count: 1, length: 500}
+  - {kind: copying, count: 2, length: 500}
 drafters: [none, copy, token-recycling, auto]
 matrix:
   sampling.temperature: [0.7]
@@ -61,7 +61,7 @@ TEST_F(Run, AYamlFileBecomesAReport) {
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_EQ(outcome.out, (folder_ / "r/report.html") + "\n");
   const json report = ReportOf("r");
-  ASSERT_EQ(report["cells"].size(), 24u);
+  ASSERT_EQ(report["cells"].size(), 32u);
   ASSERT_EQ(report["table"].size(), 8u);
   for (const json& line : report["table"]) {
     EXPECT_EQ(line["different_outputs"], 0) << line;
@@ -126,7 +126,7 @@ TEST_F(Run, ShardsMergeToTheWhole) {
 TEST_F(Run, ADryRunPlansAndMakesNothing) {
   const Outcome outcome = RunLongshot(Command("dry", {"--dry-run"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
-  EXPECT_NE(outcome.out.find("24 cells"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("32 cells"), std::string::npos) << outcome.out;
   EXPECT_NE(outcome.out.find("memory: weights"), std::string::npos) << outcome.out;
   EXPECT_FALSE(std::filesystem::exists(folder_ / "dry"));
 }
@@ -137,6 +137,9 @@ TEST_F(Run, WhatCannotRunIsRefusedBeforeTheModelIsPacked) {
   ExpectFailure(RunLongshot(Command("x", {"--shard", "3/2"})), 2, "--shard: expected i/n");
   ExpectFailure(RunLongshot(Command("x", {"--set", "task.length=100000"})), 2, "unknown key 'task'");
   ExpectFailure(RunLongshot(Command("x", {"--set", "matrix.task.length=[100000]"})), 1, "the model's context is 8192");
+  ExpectFailure(RunLongshot(Command("x", {"--set", "answer.verify=greedy"})), 2, "--spec-verify greedy");
+  ExpectFailure(RunLongshot(Command("x", {"--set", "speculative.num_speculative_tokens=4096"})), 1, "--spec-draft-n-max");
+  ExpectFailure(RunLongshot(Command("x", {"--set", "extends=small.yaml"})), 2, "only a file may extend another");
   folder_.Write("file", "x");
   ExpectFailure(RunLongshot(Command("file/x")), 1, "cannot make this folder");
 }

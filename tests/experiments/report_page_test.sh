@@ -1,4 +1,5 @@
 #!/bin/sh
+# labels: real
 # Opens a report in a headless browser, light and dark, narrow and wide, and checks what is shown. $1: the repository.
 set -eu
 root=$1

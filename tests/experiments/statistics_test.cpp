@@ -29,6 +29,9 @@ TEST(Statistics, IntervalsOfMedians) {
   EXPECT_EQ(IntervalOf(UpTo(15)).low, 4);
   EXPECT_EQ(IntervalOf(UpTo(15)).high, 12);
   EXPECT_EQ(IntervalOf({}).median, 0);
+  EXPECT_NEAR(IntervalOf(UpTo(1000)).low, 469, 1);
+  EXPECT_NEAR(IntervalOf(UpTo(1001)).low, 469, 2);
+  EXPECT_NEAR(IntervalOf(UpTo(100'000)).high, 50'310, 2);
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ TEST(TaskMetrics, ExactMatchCountsReferencesThatStandInTheAnswer) {
   EXPECT_EQ(ExactMatch("It is 48 213.", one), 1);
   EXPECT_EQ(ExactMatch("It is 48 214.", one), 0);
   EXPECT_EQ(ExactMatch("It is 148 213.", one), 0);
-  EXPECT_EQ(ExactMatch("Amber and basalt", two), 0.5);
+  EXPECT_EQ(ExactMatch("Amber and basalt", two), 1);
+  EXPECT_EQ(ExactMatch("Amber and basalt", two, true), 0.5);
 }
 
 // By hand: common words {cat, sat}, precision 2/4, recall 2/3.

@@ -62,8 +62,8 @@ TEST_P(MadeTask, TheReferenceItselfScoresFullMarks) {
   for (const TaskSample& sample : MakeSamples(config, kContext)) {
     std::string answer;
     for (const std::string& reference : sample.references) answer += reference + " ";
-    EXPECT_EQ(Score(MetricOf(config), answer, sample.references), 1) << sample.question;
-    EXPECT_EQ(Score(MetricOf(config), "I do not know", sample.references), 0);
+    EXPECT_EQ(Score(MetricOf(config), answer, sample), 1) << sample.question;
+    EXPECT_EQ(Score(MetricOf(config), "I do not know", sample), 0);
   }
 }
 

@@ -72,6 +72,8 @@ TEST(Yaml, RefusesWhatItDoesNotTake) {
   EXPECT_NE(ErrorOf("a: &x 1\nb: *x\n").find("anchors and aliases"), std::string::npos);
   EXPECT_NE(ErrorOf("on: true\n---\non: false\n").find("more than one document"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string("on: true\0", 9)).find("zero byte"), std::string::npos);
+  EXPECT_EQ(ErrorOf("on: true\nname: \xff\n"), "s.yaml:2: holds a byte that is not UTF-8");
+  EXPECT_EQ(ErrorOf("on: true\n# \xe2\x82\xac \xc3\xa4\n"), "");
   EXPECT_NE(ErrorOf("? [1, 2]\n: 3\n").find("expected a key"), std::string::npos);
   EXPECT_NE(ErrorOf(std::string(kMostYamlBytes + 1, ' ')).find("at most"), std::string::npos);
   EXPECT_NE(ErrorOf("a: " + std::string(100, '[') + std::string(100, ']')).find("nested deeper"), std::string::npos);
@@ -88,7 +90,7 @@ TEST(Yaml, AliasBombEndsAtItsFirstAnchor) {
 
 TEST(Yaml, AnyBytesGiveAValueOrAnError) {
   const std::string valid = "on: true\ncount: 7\nshare: 0.25\nname: y\nstops: [a, 'b c', \"d\"]\n# end\n";
-  const std::string alphabet = ":-[]{},#&*!|>'\"%@`?\n\t \\~ax0";
+  const std::string alphabet = ":-[]{},#&*!|>'\"%@`?\n\t \\~ax0\xff\xc3";
   Draws draws(11);
   int refused = 0;
   constexpr int kTries = 3000;

@@ -1,4 +1,4 @@
-#include "cli/option_conflicts.h"
+#include "session/option_conflicts.h"
 
 #include <algorithm>
 #include <array>
