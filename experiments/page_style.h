@@ -22,6 +22,7 @@ tr.failed td{color:var(--c2)}
 figure{margin:0;padding:8px;border:1px solid var(--line);border-radius:8px;min-width:0}
 svg{width:100%;height:auto;display:block}
 svg text{fill:var(--soft);font:11px system-ui,sans-serif}svg .title{fill:var(--ink);font-size:13px;font-weight:600}
+svg .unit{fill:var(--soft);font-size:11px;font-weight:400}
 svg .end{text-anchor:end}svg .middle{text-anchor:middle}
 svg .grid{stroke:var(--line)}svg .reference{stroke:var(--soft);stroke-dasharray:4 4}
 svg polyline{fill:none;stroke-width:2}

@@ -41,9 +41,9 @@ std::string Number(double value) {
 
 std::string Begin(const std::string& title, const std::string& y_label) {
   return fmt::format(
-      "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\"><text class=\"title\" x=\"{}\" y=\"16\">{}</text>"
-      "<text class=\"unit\" x=\"4\" y=\"{}\">{}</text>",
-      kWidth, kHeight, EscapeHtml(title), kLeft, EscapeHtml(title), kTop - 2, EscapeHtml(y_label));
+      "<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\"><text class=\"title\" x=\"{}\" y=\"16\">{}<tspan "
+      "class=\"unit\" dx=\"6\">{}</tspan></text>",
+      kWidth, kHeight, EscapeHtml(title), kLeft, EscapeHtml(title), EscapeHtml(y_label));
 }
 
 std::string HorizontalLines(const Scale& y) {
