@@ -80,65 +80,55 @@ BreakEven FindBreakEven(const VerificationCost& cost, double draft) {
   return best;
 }
 
-}  // namespace
-
-int RunDoctor(std::span<const std::string> arguments) {
-  DoctorOptions options;
-  CommandLine line("doctor", "What speculation can gain with a model on this machine, and what stands in its way.");
-  line.Add({"Options", BindFields(options)});
-  line.Example("longshot doctor -m model.gguf -d 8000");
-  if (!ParseArguments(line, arguments)) return 0;
-  const ResultFile result(options.json);
-  const auto file = OpenDecoder(options.runtime.file.model);
-  const Tokenizer tokenizer = LoadTokenizer(*file);
-  constexpr int64_t kRoom = 64;
-  const ModelConfig config = ExtendContext(file->config(), options.runtime, 0);
-  json report = {{"model", options.runtime.file.model},
-                 {"context", config.context},
-                 {"usable_context", UsableContext(config)},
-                 {"vocabulary", config.vocab_size}};
-  WriteOutput(fmt::format("model: {}, {} layers, vocabulary of {}, context {}\n", options.runtime.file.model, config.layers,
-                          config.vocab_size, UsableContext(config)));
-  if (!options.other.empty()) {
-    const auto other = OpenModelFile(options.other);
-    const json vocabularies = CompareVocabularies(tokenizer.vocabulary(), ReadTokenizer(*other).vocabulary());
-    report["vocabularies"] = vocabularies;
-    const auto different = vocabularies["different"].get<int64_t>();
-    WriteOutput(fmt::format("vocabulary against {}: {} tokens and {}, {} differ{}\n", options.other,
-                            vocabularies["first_tokens"].get<int64_t>(), vocabularies["second_tokens"].get<int64_t>(),
-                            different, different == 0 ? ": it can draft" : ": it cannot draft"));
-    for (const json& example : vocabularies["examples"]) {
-      WriteOutput(fmt::format("  token {}: '{}' and '{}'\n", example["id"].get<int64_t>(),
-                              Printable(example["first"].get<std::string>()),
-                              Printable(example["second"].get<std::string>())));
-    }
+/// Tells whether another model could draft for this one.
+json TellVocabularies(const Tokenizer& tokenizer, const std::string& other_path) {
+  const auto other = OpenModelFile(other_path);
+  json found = CompareVocabularies(tokenizer.vocabulary(), ReadTokenizer(*other).vocabulary());
+  const auto different = found["different"].get<int64_t>();
+  WriteOutput(fmt::format("vocabulary against {}: {} tokens and {}, {} differ{}\n", other_path,
+                          found["first_tokens"].get<int64_t>(), found["second_tokens"].get<int64_t>(), different,
+                          different == 0 ? ": it can draft" : ": it cannot draft"));
+  for (const json& example : found["examples"]) {
+    WriteOutput(fmt::format("  token {}: '{}' and '{}'\n", example["id"].get<int64_t>(),
+                            Printable(example["first"].get<std::string>()),
+                            Printable(example["second"].get<std::string>())));
   }
-  RequireContext(config, options.depth + kRoom, fmt::format("-d {}", options.depth));
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = options.depth + kRoom});
+  return found;
+}
+
+/// Where the parts run, and what a step reads.
+void TellMachine(const LoadedTarget& loaded, const DoctorOptions& options, int64_t context, json& report) {
   const double weights = static_cast<double>(loaded.memory.weights);
   const double kv = static_cast<double>(loaded.memory.target_kv) * static_cast<double>(options.depth) /
-                    static_cast<double>(options.depth + kRoom);
+                    static_cast<double>(context);
   const BackendInfo device = loaded.backend->Describe();
   report["device"] = DeviceJson(device), report["memory_bytes"] = loaded.memory.ToJson();
   report["kv_to_weights"] = kv / weights;
-  WriteOutput(fmt::format("runs on: {} ({}), {} threads, all layers and the cache\n", device.device, device.numeric_path,
-                          device.threads));
-  WriteOutput(fmt::format("at {} tokens the cache is {:.2f} times the weights: a draft that reads a small part of the cache "
-                          "costs at least {:.2f} of a full step\n",
+  WriteOutput(fmt::format("runs on: {} ({}), {} threads, all layers and the cache\n", device.device,
+                          device.numeric_path, device.threads));
+  WriteOutput(fmt::format("at {} tokens the cache is {:.2f} times the weights: a draft that reads a small part of the "
+                          "cache costs at least {:.2f} of a full step\n",
                           options.depth, kv / weights, weights / (weights + kv)));
+}
 
-  std::vector<Token> filler(static_cast<size_t>(options.depth));
-  for (size_t i = 0; i < filler.size(); ++i) filler[i] = static_cast<Token>((i * 7919 + 13) % static_cast<size_t>(config.vocab_size));
-  ModelTarget& target = *loaded.target;
-  const SequenceId sequence = target.Open(options.depth + kRoom);
+/// Passes timed behind `depth` tokens, whatever they are: only their time is told.
+DraftPlan TimePasses(ModelTarget& target, int64_t depth, int64_t capacity) {
+  std::vector<Token> filler(static_cast<size_t>(depth));
+  for (int64_t i = 0; i < depth; ++i) filler[static_cast<size_t>(i)] = static_cast<Token>((i * 7919 + 13) % target.vocab_size());
+  const SequenceId sequence = target.Open(capacity);
   PrefillRequest prefill;
   prefill.sequence = sequence;
   prefill.tokens = filler;
   target.Prefill(prefill);
   DrafterConfig window;
   window.type = "window";
-  const DraftPlan plan = MeasureDraft(target, sequence, window);
+  DraftPlan plan = MeasureDraft(target, sequence, window);
   target.Close(sequence);
+  return plan;
+}
+
+/// What each way of drafting needs to gain, and which needs least.
+void TellBreakEven(const DraftPlan& plan, int64_t depth, json& report) {
   const VerificationCost cost{plan.verification_ms};
   report["verification_ms"] = plan.ToJson()["verification_ms"];
   WriteOutput("verification:");
@@ -151,28 +141,51 @@ int RunDoctor(std::span<const std::string> arguments) {
   };
   const Offer offers[] = {{"copy, token-recycling", "look-ups, drafting costs nothing", 0},
                           {"window", "the model on a window of its cache", plan.pass_cost}};
-  report["break_even"] = json::array();
-  const Offer* easiest = nullptr;
+  report["break_even"] = json::array(), report["best"] = nullptr;
   double least = 1;
   for (const Offer& offer : offers) {
     const BreakEven even = FindBreakEven(cost, offer.draft_cost);
+    const bool gains = even.length > 0;
     report["break_even"].push_back({{"drafter", offer.name},
                                     {"draft_cost", offer.draft_cost},
-                                    {"acceptance", even.length == 0 ? json(nullptr) : json(even.acceptance)},
+                                    {"acceptance", gains ? json(even.acceptance) : json(nullptr)},
                                     {"length", even.length}});
-    if (even.length == 0) {
-      WriteOutput(fmt::format("{} ({}): cannot gain at this context\n", offer.name, offer.what));
-      continue;
-    }
-    WriteOutput(fmt::format("{} ({}; {:.2f} of a step per token): gains from {:.0f} % acceptance on, drafting {} tokens\n",
-                            offer.name, offer.what, offer.draft_cost, even.acceptance * 100, even.length));
-    if (easiest == nullptr || even.acceptance < least) easiest = &offer, least = even.acceptance;
+    WriteOutput(gains ? fmt::format("{} ({}; {:.2f} of a step per token): gains from {:.0f} % acceptance on, drafting {} "
+                                    "tokens\n",
+                                    offer.name, offer.what, offer.draft_cost, even.acceptance * 100, even.length)
+                      : fmt::format("{} ({}): cannot gain at this context\n", offer.name, offer.what));
+    if (gains && even.acceptance < least) least = even.acceptance, report["best"] = offer.name;
   }
-  if (easiest != nullptr) {
-    WriteOutput(fmt::format("lowest bar at {} tokens: {}; `auto` measures acceptance as it goes and takes the best\n",
-                            options.depth, easiest->name));
-  }
-  report["best"] = easiest == nullptr ? json(nullptr) : json(easiest->name);
+  if (report["best"].is_null()) return;
+  WriteOutput(fmt::format("lowest bar at {} tokens: {}; `auto` measures acceptance as it goes and takes the best\n", depth,
+                          report["best"].get<std::string>()));
+}
+
+}  // namespace
+
+int RunDoctor(std::span<const std::string> arguments) {
+  DoctorOptions options;
+  CommandLine line("doctor", "What speculation can gain with a model on this machine, and what stands in its way.");
+  line.Add({"Options", BindFields(options)});
+  line.Example("longshot doctor -m model.gguf -d 8000");
+  if (!ParseArguments(line, arguments)) return 0;
+  const ResultFile result(options.json);
+  const auto file = OpenDecoder(options.runtime.file.model);
+  const Tokenizer tokenizer = LoadTokenizer(*file);
+  const ModelConfig config = ExtendContext(file->config(), options.runtime, 0);
+  json report = {{"model", options.runtime.file.model},
+                 {"context", config.context},
+                 {"usable_context", UsableContext(config)},
+                 {"vocabulary", config.vocab_size}};
+  WriteOutput(fmt::format("model: {}, {} layers, vocabulary of {}, context {}\n", options.runtime.file.model,
+                          config.layers, config.vocab_size, UsableContext(config)));
+  if (!options.other.empty()) report["vocabularies"] = TellVocabularies(tokenizer, options.other);
+  constexpr int64_t kRoom = 64;
+  const int64_t context = options.depth + kRoom;
+  RequireContext(config, context, fmt::format("-d {}", options.depth));
+  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = context});
+  TellMachine(loaded, options, context, report);
+  TellBreakEven(TimePasses(*loaded.target, options.depth, context), options.depth, report);
   if (result.wanted()) result.Write(Dump(report));
   return 0;
 }

@@ -8,8 +8,7 @@
 #include "session/option_conflicts.h"
 #include "core/error.h"
 #include "core/printable.h"
-#include "runtime/text/chat_format.h"
-#include "session/document.h"
+#include "experiments/plan.h"
 #include "session/generate_options.h"
 #include "session/interrupt.h"
 #include "session/loaded_target.h"
@@ -55,18 +54,9 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
     Throw(ErrorCode::kUsage, "--prompts holds the questions: leave -p and --doc out");
   }
   TaskConfig task{.kind = "prompts", .name = {}, .paths = {options.prompts}, .questions = {}, .count = options.count, .metric = {}};
-  const TaskContext context{
-      .count_tokens = [&](std::string_view text) { return std::ssize(tokenizer.Encode(text)); },
-      .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
-  const ChatFormat format = frame.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
-                                                        : ChatFormatByName(frame.chat_template);
   std::vector<NamedPrompt> prompts;
-  for (const TaskSample& sample : MakeSamples(task, context)) {
-    ChatPrompt prompt;
-    if (!frame.system.empty()) prompt.system = frame.system;
-    prompt.document = sample.document;
-    prompt.question = sample.question;
-    prompts.push_back({sample.id, EncodeChat(tokenizer, format, prompt)});
+  for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
+    prompts.push_back({sample.id, EncodePrompt(tokenizer, frame, sample.document, sample.question)});
   }
   return prompts;
 }

@@ -10,11 +10,11 @@
 #include "core/error.h"
 #include "core/printable.h"
 #include "core/sha256.h"
-#include "runtime/text/chat_format.h"
 #include "runtime/engine/model_target.h"
 #include "session/document.h"
 #include "session/draft_plan.h"
 #include "session/option_conflicts.h"
+#include "session/prompt.h"
 #include "session/report.h"
 #include "session/session.h"
 
@@ -107,10 +107,7 @@ class Planner {
     TaskConfig copy = task;
     std::vector<TaskSample>& samples = samples_[{&tokenizer, ToJson(BindFields(copy)).dump()}];
     if (samples.empty()) {
-      const TaskContext context{
-          .count_tokens = [&](std::string_view text) { return std::ssize(tokenizer.Encode(std::string(text))); },
-          .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
-      samples = MakeSamples(task, context);
+      samples = MakeSamples(task, ContextOf(tokenizer));
     }
     return samples;
   }
@@ -118,7 +115,10 @@ class Planner {
   void AddQuestion(Question question, const OpenedModel& opened) {
     Setting& setting = plan_.settings[question.setting];
     const std::string& task = setting.tasks[question.task].name;
-    question.prompt = Encode(setting.options.prompt, question.sample, *opened.tokenizer);
+    const TaskSample& sample = question.sample;
+    question.prompt = EncodePrompt(*opened.tokenizer, setting.options.prompt, sample.document, sample.question);
+    const std::vector<Token> given = opened.tokenizer->Encode(sample.given);
+    question.prompt.insert(question.prompt.end(), given.begin(), given.end());
     question.prompt_sha256 = PromptHash(question.prompt);
     const int64_t needed = std::ssize(question.prompt) + setting.options.answer.n_predict;
     question.model = ModelFor(setting, opened.file, needed, task);
@@ -130,20 +130,6 @@ class Planner {
     question.document_sha256 = Sha256Hex(question.sample.document);
     question.sample.document.clear();  // it stands in the prompt
     plan_.questions.push_back(std::move(question));
-  }
-
-  static std::vector<Token> Encode(PromptOptions& options, const TaskSample& sample, const Tokenizer& tokenizer) {
-    const ChatFormat format = options.chat_template.empty() ? RecognizeChatFormat(tokenizer.vocabulary().chat_template)
-                                                            : ChatFormatByName(options.chat_template);
-    options.chat_template = Name(format);
-    ChatPrompt prompt;
-    if (!options.system.empty()) prompt.system = options.system;
-    prompt.document = sample.document;
-    prompt.question = sample.question;
-    std::vector<Token> tokens = EncodeChat(tokenizer, format, prompt);
-    const std::vector<Token> given = tokenizer.Encode(sample.given);
-    tokens.insert(tokens.end(), given.begin(), given.end());
-    return tokens;
   }
 
   /// The planned model of these settings, with room for `needed` tokens.
@@ -195,6 +181,11 @@ class Planner {
 };
 
 }  // namespace
+
+TaskContext ContextOf(const Tokenizer& tokenizer) {
+  return {.count_tokens = [&tokenizer](std::string_view text) { return std::ssize(tokenizer.Encode(text)); },
+          .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
+}
 
 uint64_t Plan::SeedOf(const Cell& cell) const {
   return static_cast<uint64_t>(settings[questions[cell.question].setting].options.answer.seed + cell.repetition);

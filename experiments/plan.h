@@ -54,6 +54,9 @@ struct Plan {
   DrafterConfig DrafterOf(const Cell& cell) const;
 };
 
+/// What tasks may use, of a tokenizer that outlives it, and of files.
+TaskContext ContextOf(const Tokenizer& tokenizer);
+
 /// Which questions are this run's: every `count`-th, from `index` (from 1) on.
 struct Shard {
   int64_t index = 1, count = 1;

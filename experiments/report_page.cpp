@@ -39,6 +39,12 @@ std::string ScoreText(const json& line) {
   return fmt::format("{:.2f} {}", line["score"].get<double>(), line["metric"].get<std::string>());
 }
 
+/// Of a chooser, the share of rounds in which it took no drafter.
+std::string BypassText(const json& line) {
+  const bool chooses = line["method"] == "auto" || line["method"].get<std::string>().find(',') != std::string::npos;
+  return chooses ? fmt::format("{:.0f} %", line["bypassed_share"].get<double>() * 100) : "-";
+}
+
 std::string OutputText(const json& line) {
   const auto different = line["different_outputs"].get<int64_t>(), compared = line["compared_cells"].get<int64_t>();
   const auto cells = line["cells"].get<int64_t>();
@@ -62,6 +68,7 @@ const Column kColumns[] = {
     {"tau of requests", true,
      [](const json& l) { return fmt::format("{:.2f}", l["mean_acceptance_length_of_requests"].get<double>()); }},
     {"acceptance by position", false, Positions},
+    {"plain rounds", true, BypassText},
     {"score", true, ScoreText},
     {"pairs", true, [](const json& l) { return fmt::format("{}", l["pairs"].get<int64_t>()); }},
     {"loops", true,
@@ -327,6 +334,12 @@ std::string HtmlReport(const json& report) {
   return html + "</main></body></html>\n";
 }
 
+static std::string MarkdownText(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
+  return escaped;
+}
+
 std::string MarkdownReport(const json& report) {
   const json& head = report["experiment"];
   std::string text = fmt::format("# {}\n\n", head["name"].get<std::string>());
@@ -348,7 +361,7 @@ std::string MarkdownReport(const json& report) {
     text += "\n" + rule + "\n";
     for (const json* line : group.lines) {
       text += "|";
-      for (const Column& column : kColumns) text += fmt::format(" {} |", column.text(*line));
+      for (const Column& column : kColumns) text += fmt::format(" {} |", MarkdownText(column.text(*line)));
       text += "\n";
     }
   }

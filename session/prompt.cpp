@@ -46,6 +46,15 @@ std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& option
   return EncodeChat(tokenizer, ResolveFormat(tokenizer, options), prompt);
 }
 
+std::vector<Token> EncodePrompt(const Tokenizer& tokenizer, PromptOptions& options, const std::string& document,
+                                const std::string& question) {
+  ChatPrompt prompt;
+  if (!options.system.empty()) prompt.system = options.system;
+  prompt.document = document;
+  prompt.question = question;
+  return EncodeChat(tokenizer, ResolveFormat(tokenizer, options), prompt);
+}
+
 std::vector<Token> BuildDocumentPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
   if (options.documents.empty()) Throw(ErrorCode::kUsage, "nothing to read: give the long document with --doc");
   const ChatPrompt prompt = ReadFrame(options);

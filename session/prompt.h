@@ -13,6 +13,11 @@ namespace longshot {
 /// neither a question nor a document; those of `ReadDocuments` and `EncodeChat`.
 std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options);
 
+/// The same of a document and a question at hand; of `options` system line and chat format only.
+/// Errors: those of `EncodeChat`.
+std::vector<Token> EncodePrompt(const Tokenizer& tokenizer, PromptOptions& options, const std::string& document,
+                                const std::string& question);
+
 /// The beginning of every prompt about the documents of `options`, through their last token; replaces
 /// `options.chat_template` too. Errors: kUsage when there is no document; as above.
 std::vector<Token> BuildDocumentPrompt(const Tokenizer& tokenizer, PromptOptions& options);

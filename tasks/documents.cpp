@@ -1,5 +1,7 @@
 #include "tasks/documents.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -25,6 +27,8 @@ std::string CutToTokens(std::string text, int64_t tokens, const TaskContext& con
   text.resize(*(too_far - 1));
   return text;
 }
+
+std::string SampleId(const TaskConfig& config, int64_t sample) { return fmt::format("seed{}-{}", config.seed, sample); }
 
 int64_t MadeLength(const TaskConfig& config) {
   constexpr int64_t kUsual = 2000;

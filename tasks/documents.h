@@ -15,6 +15,9 @@ std::string CutToTokens(std::string text, int64_t tokens, const TaskContext& con
 /// seed and length. Errors: those of `TaskContext::read_documents`.
 std::string DocumentOf(const TaskConfig& config, const TaskContext& context, int64_t sample);
 
+/// "seed1-0": of a made sample.
+std::string SampleId(const TaskConfig& config, int64_t sample);
+
 /// `config.length`, or what made documents have without it.
 int64_t MadeLength(const TaskConfig& config);
 

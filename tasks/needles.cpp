@@ -24,8 +24,6 @@ std::vector<std::string> Haystack(TaskDraws& draws, const TaskConfig& config, co
   return MadeSentences(draws, MadeLength(config), context.count_tokens);
 }
 
-std::string Id(const TaskConfig& config, int64_t sample) { return fmt::format("seed{}-{}", config.seed, sample); }
-
 void RefusePaths(const TaskConfig& config) {
   if (config.paths.empty()) return;
   Throw(ErrorCode::kConfig, "task {}: takes no `paths`; its documents are made from `seed` and `length`", config.kind);
@@ -42,7 +40,7 @@ class Passkey final : public Task {
       TaskDraws draws(static_cast<uint64_t>(config.seed), i);
       const std::string key = MadeNumber(draws, 6);
       const std::string needle = fmt::format("The passkey is {}. Remember it: {} is the passkey.", key, key);
-      samples.push_back({.id = Id(config, i),
+      samples.push_back({.id = SampleId(config, i),
                          .document = Hide(draws, Haystack(draws, config, context), {needle}),
                          .question = "What is the passkey that the document mentions? Answer with the number.",
                          .given = "The passkey is",
@@ -92,7 +90,7 @@ class Needles final : public Task {
       TaskDraws draws(static_cast<uint64_t>(config.seed), i);
       const std::vector<Needle> needles = MakeNeedles(draws, config.keys);
       const Needle& wanted = draws.Of<Needle>(needles);
-      samples.push_back(AskFor(wanted, Id(config, i), HideNeedles(draws, needles, Haystack(draws, config, context))));
+      samples.push_back(AskFor(wanted, SampleId(config, i), HideNeedles(draws, needles, Haystack(draws, config, context))));
     }
     return samples;
   }
@@ -112,7 +110,7 @@ class Turns final : public Task {
     const std::vector<Needle> needles = MakeNeedles(draws, std::max(config.count, config.keys));
     const std::string document = HideNeedles(draws, needles, Haystack(draws, config, context));
     std::vector<TaskSample> samples;
-    for (int64_t i = 0; i < config.count; ++i) samples.push_back(AskFor(needles[i], Id(config, i), document));
+    for (int64_t i = 0; i < config.count; ++i) samples.push_back(AskFor(needles[i], SampleId(config, i), document));
     return samples;
   }
 };
@@ -137,7 +135,7 @@ class Variables final : public Task {
         }
         references.push_back(needles[link].name);
       }
-      samples.push_back({.id = Id(config, i),
+      samples.push_back({.id = SampleId(config, i),
                          .document = Hide(draws, Haystack(draws, config, context), hidden),
                          .question = fmt::format("Which variables have the value {}, directly or through another "
                                                  "variable? List all {} names.",

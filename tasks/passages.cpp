@@ -14,8 +14,6 @@ namespace {
 /// wanted.
 constexpr int64_t kPassageTokens = 300, kGivenTokens = 24;
 
-std::string Id(const TaskConfig& config, int64_t sample) { return fmt::format("seed{}-{}", config.seed, sample); }
-
 /// Whole lines of a document, about `kPassageTokens`, different ones for each sample; other than at its very end.
 std::string Passage(const std::string& document, TaskDraws& draws, const TaskContext& context) {
   const auto limit = static_cast<int64_t>(document.size()) * 3 / 4;
@@ -52,7 +50,7 @@ std::vector<TaskSample> FromPassages(const TaskConfig& config, const TaskContext
   const std::string document = DocumentOf(config, context, 0);
   for (int64_t i = 0; i < config.count; ++i) {
     TaskDraws draws(static_cast<uint64_t>(config.seed) + 1, i);
-    samples.push_back(make(document, Passage(document, draws, context), draws, Id(config, i)));
+    samples.push_back(make(document, Passage(document, draws, context), draws, SampleId(config, i)));
   }
   return samples;
 }
@@ -144,7 +142,7 @@ class Code final : public Task {
       if (config.length > 0) before = LastTokens(std::move(before), config.length, context);
       const std::string rest = CutToTokens(repository.substr(cut + 1), kPassageTokens, context);
       const std::string shown = LastTokens(before, kGivenTokens * 4, context);
-      samples.push_back({.id = Id(config, i),
+      samples.push_back({.id = SampleId(config, i),
                          .document = before,
                          .question = "Continue this code where it ends. Write code only.\n\n" + shown,
                          .given = {},

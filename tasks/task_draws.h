@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 
 #include "core/rng.h"
 
@@ -23,10 +21,6 @@ class TaskDraws {
   template <class T>
   const T& Of(std::span<const T> values) {
     return values[static_cast<size_t>(Below(std::ssize(values)))];
-  }
-  template <class T>
-  void Shuffle(std::span<T> values) {
-    for (int64_t i = std::ssize(values) - 1; i > 0; --i) std::swap(values[i], values[Below(i + 1)]);
   }
 
  private:
