@@ -11,16 +11,8 @@ namespace longshot {
 namespace {
 
 constexpr size_t kShownPositions = 5;
-/// Nothing is said about speed by a single run.
-constexpr int64_t kFewestPairs = 2;
 
-template <class Value>
-void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
-  sum.resize(std::max(sum.size(), more.size()));
-  for (size_t i = 0; i < more.size(); ++i) sum[i] += more[i];
-}
-
-void AddTo(GenerationMetrics& pool, const GenerationMetrics& run) {
+void AddRun(GenerationMetrics& pool, const GenerationMetrics& run) {
   pool.emitted_tokens += run.emitted_tokens;
   pool.target_passes += run.target_passes;
   pool.num_drafts += run.num_drafts;
@@ -28,9 +20,7 @@ void AddTo(GenerationMetrics& pool, const GenerationMetrics& run) {
   AddTo(pool.accepted_per_depth, run.accepted_per_depth);
 }
 
-std::string Text(const Interval& speedup, int64_t pairs) {
-  return pairs < kFewestPairs ? "-" : fmt::format("{:.2f} ({:.2f}-{:.2f})", speedup.median, speedup.low, speedup.high);
-}
+std::string SpeedupText(const Interval& speedup, int64_t pairs) { return pairs < kFewestPairs ? "-" : Text(speedup); }
 
 std::string Positions(const DemoLine& line) {
   if (!line.proposed) return "-";
@@ -73,7 +63,7 @@ DemoLine MakeDemoLine(const DemoCell& cell, const DemoCell& plain) {
     line.identical = line.identical && run.text == base.text;
     line.proposed = line.proposed || run.metrics.num_drafts > 0;
     if (run.looping && line.runs - line.looping_runs >= kFewestPairs) continue;
-    AddTo(pool, run.metrics);
+    AddRun(pool, run.metrics);
     ms_per_token.push_back(run.decode_ms / static_cast<double>(run.tokens));
     decode.push_back(base.decode_ms / run.decode_ms);
     latency.push_back(base.total_ms / run.total_ms);
@@ -112,8 +102,8 @@ std::string FormatDemoTable(std::span<const DemoLine> lines) {
   for (const DemoLine& line : lines) {
     out += fmt::format(kLine, line.task, line.drafter, line.tokens, fmt::format("{:.1f}", 1000 / line.ms_per_token),
                        fmt::format("{:.2f}", line.ms_per_token), fmt::format("{:.2f}", line.mean_acceptance_length),
-                       Positions(line), Text(line.decode, line.pairs), Text(line.latency, line.pairs), Looping(line),
-                       line.identical ? "yes" : "NO");
+                       Positions(line), SpeedupText(line.decode, line.pairs), SpeedupText(line.latency, line.pairs),
+                       Looping(line), line.identical ? "yes" : "NO");
   }
   return out;
 }

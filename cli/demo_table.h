@@ -38,7 +38,7 @@ struct DemoLine {
   double mean_acceptance_length = 0;  ///< pooled
   std::vector<double> acceptance_per_position = {};
   Interval decode = {}, latency = {};  ///< speed-ups against plain decoding in the same repetition
-  bool identical = true;              ///< every text byte for byte that of plain decoding with the same seed
+  bool identical = true;               ///< every text byte for byte that of plain decoding with the same seed
   int64_t looping_runs = 0, runs = 0;
   bool proposed = false;
 };

@@ -53,7 +53,10 @@ json CompareVocabularies(const Vocabulary& a, const Vocabulary& b) {
     ++different;
     if (shown.size() < kShown) shown.push_back({{"id", i}, {"first", a.pieces[i]}, {"second", b.pieces[i]}});
   }
-  return {{"first_tokens", a.pieces.size()}, {"second_tokens", b.pieces.size()}, {"different", different}, {"examples", shown}};
+  return {{"first_tokens", a.pieces.size()},
+          {"second_tokens", b.pieces.size()},
+          {"different", different},
+          {"examples", shown}};
 }
 
 /// The least chance of acceptance per token, the same at every position, at which a chain of some length is faster
@@ -99,22 +102,24 @@ json TellVocabularies(const Tokenizer& tokenizer, const std::string& other_path)
 /// Where the parts run, and what a step reads.
 void TellMachine(const LoadedTarget& loaded, const DoctorOptions& options, int64_t context, json& report) {
   const double weights = static_cast<double>(loaded.memory.weights);
-  const double kv = static_cast<double>(loaded.memory.target_kv) * static_cast<double>(options.depth) /
-                    static_cast<double>(context);
+  const double kv =
+      static_cast<double>(loaded.memory.target_kv) * static_cast<double>(options.depth) / static_cast<double>(context);
   const BackendInfo device = loaded.backend->Describe();
   report["device"] = DeviceJson(device), report["memory_bytes"] = loaded.memory.ToJson();
   report["kv_to_weights"] = kv / weights;
   WriteOutput(fmt::format("runs on: {} ({}), {} threads, all layers and the cache\n", device.device,
                           device.numeric_path, device.threads));
-  WriteOutput(fmt::format("at {} tokens the cache is {:.2f} times the weights: a draft that reads a small part of the "
-                          "cache costs at least {:.2f} of a full step\n",
-                          options.depth, kv / weights, weights / (weights + kv)));
+  WriteOutput(
+      fmt::format("at {} tokens the cache is {:.2f} times the weights: a draft that reads a small part of the "
+                  "cache costs at least {:.2f} of a full step\n",
+                  options.depth, kv / weights, weights / (weights + kv)));
 }
 
 /// Passes timed behind `depth` tokens, whatever they are: only their time is told.
 DraftPlan TimePasses(ModelTarget& target, int64_t depth, int64_t capacity) {
   std::vector<Token> filler(static_cast<size_t>(depth));
-  for (int64_t i = 0; i < depth; ++i) filler[static_cast<size_t>(i)] = static_cast<Token>((i * 7919 + 13) % target.vocab_size());
+  for (int64_t i = 0; i < depth; ++i)
+    filler[static_cast<size_t>(i)] = static_cast<Token>((i * 7919 + 13) % target.vocab_size());
   const SequenceId sequence = target.Open(capacity);
   PrefillRequest prefill;
   prefill.sequence = sequence;
@@ -150,15 +155,16 @@ void TellBreakEven(const DraftPlan& plan, int64_t depth, json& report) {
                                     {"draft_cost", offer.draft_cost},
                                     {"acceptance", gains ? json(even.acceptance) : json(nullptr)},
                                     {"length", even.length}});
-    WriteOutput(gains ? fmt::format("{} ({}; {:.2f} of a step per token): gains from {:.0f} % acceptance on, drafting {} "
-                                    "tokens\n",
-                                    offer.name, offer.what, offer.draft_cost, even.acceptance * 100, even.length)
-                      : fmt::format("{} ({}): cannot gain at this context\n", offer.name, offer.what));
+    WriteOutput(gains
+                    ? fmt::format("{} ({}; {:.2f} of a step per token): gains from {:.0f} % acceptance on, drafting {} "
+                                  "tokens\n",
+                                  offer.name, offer.what, offer.draft_cost, even.acceptance * 100, even.length)
+                    : fmt::format("{} ({}): cannot gain at this context\n", offer.name, offer.what));
     if (gains && even.acceptance < least) least = even.acceptance, report["best"] = offer.name;
   }
   if (report["best"].is_null()) return;
-  WriteOutput(fmt::format("lowest bar at {} tokens: {}; `auto` measures acceptance as it goes and takes the best\n", depth,
-                          report["best"].get<std::string>()));
+  WriteOutput(fmt::format("lowest bar at {} tokens: {}; `auto` measures acceptance as it goes and takes the best\n",
+                          depth, report["best"].get<std::string>()));
 }
 
 }  // namespace

@@ -12,23 +12,49 @@
 namespace longshot {
 namespace {
 
-/// Folders as arguments without a flag: the first is required, more go by -d.
-struct FolderOptions {
-  std::vector<std::string> more;
-  std::string output;
+/// Runs beside the one that is named without a flag.
+struct MoreRuns {
+  std::vector<std::string> folders;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
     visit(Field{.name = "folders", .flags = "-d,--dir", .unit = "DIR", .help = "a further run; may be repeated"},
-          self.more);
+          self.folders);
+  }
+};
+
+struct MergeOptions {
+  MoreRuns more;
+  std::string output;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    MoreRuns::VisitFields(self.more, visit);
     visit(Field{.name = "output", .flags = "-o,--output", .unit = "DIR", .help = "where the merged run goes"},
           self.output);
   }
 };
 
+struct CompareOptions {
+  double tolerance = 0.03;
+  std::string json;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "tolerance",
+                .flags = "--tolerance",
+                .minimum = 0,
+                .maximum = 1,
+                .help = "a speed whose whole interval lies this far below 1 is a regression"},
+          self.tolerance);
+    visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the comparison as JSON"}, self.json);
+  }
+};
+
 void RequireSame(const std::string& folder, const nlohmann::json& experiment) {
   if (ClaimedExperiment(folder) == experiment) return;
-  Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment", folder);
+  Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment",
+        folder);
 }
 
 /// Adds the cells of `from` to `to`. Errors: kConfig when both have a cell whose outputs differ though it is exact.
@@ -40,8 +66,8 @@ void MergeInto(CellStore& to, const std::string& from) {
       const nlohmann::json& other = to.Get(id);
       if (other["output_sha256"] != (*cell)["output_sha256"] && other["exactness"] == "exact") {
         Throw(ErrorCode::kConfig,
-              "cell {}: {} and {} have different outputs of an exact cell; were they made by different builds?", id, from,
-              to.folder());
+              "cell {}: {} and {} have different outputs of an exact cell; were they made by different builds?", id,
+              from, to.folder());
       }
       continue;
     }
@@ -49,10 +75,10 @@ void MergeInto(CellStore& to, const std::string& from) {
   }
 }
 
-std::vector<std::string> Folders(const std::string& first, const FolderOptions& options) {
+std::vector<std::string> Folders(const std::string& first, const MoreRuns& more) {
   if (first.empty()) Throw(ErrorCode::kUsage, "expected the folder of a run");
   std::vector<std::string> folders = {first};
-  folders.insert(folders.end(), options.more.begin(), options.more.end());
+  folders.insert(folders.end(), more.folders.begin(), more.folders.end());
   return folders;
 }
 
@@ -60,15 +86,13 @@ std::vector<std::string> Folders(const std::string& first, const FolderOptions& 
 
 int RunReport(std::span<const std::string> arguments) {
   std::string first;
-  FolderOptions options;
+  MoreRuns more;
   CommandLine line("report", "Writes the report of runs from their stored cells: HTML, Markdown, CSV and JSON.");
   line.Add(CommandLine::Positional{"DIR", "folder of a run", &first});
-  std::vector<BoundField> fields = BindFields(options);
-  fields.pop_back();  // every run has its own
-  line.Add({"Options", fields});
+  line.Add({"Options", BindFields(more)});
   line.Example("longshot report runs/quick");
   if (!ParseArguments(line, arguments)) return 0;
-  for (const std::string& folder : Folders(first, options)) {
+  for (const std::string& folder : Folders(first, more)) {
     const nlohmann::json experiment = ClaimedExperiment(folder);
     WriteReport(folder, MakeReport(experiment, CellStore(folder)));
     WriteOutput(folder + "/report.html\n");
@@ -78,14 +102,14 @@ int RunReport(std::span<const std::string> arguments) {
 
 int RunMerge(std::span<const std::string> arguments) {
   std::string first;
-  FolderOptions options;
+  MergeOptions options;
   CommandLine line("merge", "Puts the shards of a run together.");
   line.Add(CommandLine::Positional{"DIR", "folder of the first shard", &first});
   line.Add({"Options", BindFields(options)});
   line.Example("longshot merge runs/s1 -d runs/s2 -d runs/s3 -o runs/all");
   if (!ParseArguments(line, arguments)) return 0;
   if (options.output.empty()) Throw(ErrorCode::kUsage, "merge: expected -o with a folder for the result");
-  const std::vector<std::string> folders = Folders(first, options);
+  const std::vector<std::string> folders = Folders(first, options.more);
   const nlohmann::json experiment = ClaimedExperiment(first);
   for (const std::string& folder : folders) RequireSame(folder, experiment);
   ClaimFolder(options.output, experiment, /*resume=*/true);
@@ -98,28 +122,12 @@ int RunMerge(std::span<const std::string> arguments) {
 }
 
 int RunCompare(std::span<const std::string> arguments) {
-  struct Options {
-    std::string json;
-    double tolerance = 0.03;
-
-    static void VisitAll(Options& self, std::vector<BoundField>& fields) {
-      fields.push_back({Field{.name = "tolerance",
-                              .flags = "--tolerance",
-                              .minimum = 0,
-                              .maximum = 1,
-                              .help = "a speed whose whole interval lies this far below 1 is a regression"},
-                        &self.tolerance});
-      fields.push_back(
-          {Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the comparison as JSON"}, &self.json});
-    }
-  } options;
+  CompareOptions options;
   std::string first, second;
   CommandLine line("compare", "Two runs of one experiment, cell by cell. Exit status 1: something got worse.");
   line.Add(CommandLine::Positional{"DIR_A", "folder of the first run", &first});
   line.Add(CommandLine::Positional{"DIR_B", "folder of the second run", &second});
-  std::vector<BoundField> fields;
-  Options::VisitAll(options, fields);
-  line.Add({"Options", fields});
+  line.Add({"Options", BindFields(options)});
   line.Example("longshot compare runs/before runs/after");
   if (!ParseArguments(line, arguments)) return 0;
   if (first.empty() || second.empty()) Throw(ErrorCode::kUsage, "compare: expected the folders of two runs");

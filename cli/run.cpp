@@ -21,11 +21,10 @@ struct RunOptions {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "folder",
-                .flags = "-o,--output",
-                .unit = "DIR",
-                .help = "where results go; empty: runs/NAME-HASH"},
-          self.folder);
+    visit(
+        Field{
+            .name = "folder", .flags = "-o,--output", .unit = "DIR", .help = "where results go; empty: runs/NAME-HASH"},
+        self.folder);
     visit(Field{.name = "set", .flags = "--set", .unit = "KEY=VALUE", .help = "overrides the file; may be repeated"},
           self.overrides);
     visit(Field{.name = "config",
@@ -41,19 +40,20 @@ struct RunOptions {
   }
 };
 
-Experiment Read(const RunOptions& options) {
+StoredRun Read(const RunOptions& options) {
   if (options.config.empty() == options.experiment.empty()) {
     Throw(ErrorCode::kUsage, "run: expected either a YAML file or --config with a report.json");
   }
-  return options.config.empty() ? ReadExperiment(options.experiment, options.overrides)
-                                : ExperimentOfReport(options.config, options.overrides);
+  if (!options.config.empty()) return ReadStoredRun(options.config, options.overrides);
+  return {ReadExperiment(options.experiment, options.overrides), {}};
 }
 
 /// "runs/quick-1a2b3c4d", of a shard "runs/quick-1a2b3c4d-2of4".
 std::string DefaultFolder(const Experiment& experiment, const Shard& shard) {
   std::string name = experiment.head.name;
   for (char& c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     if (!plain) c = '_';
   }
   const std::string part = shard.count == 1 ? "" : fmt::format("-{}of{}", shard.index, shard.count);
@@ -65,17 +65,19 @@ std::string DefaultFolder(const Experiment& experiment, const Shard& shard) {
 int RunExperiment(std::span<const std::string> arguments) {
   RunOptions options;
   CommandLine line("run", "Runs an experiment: a YAML file in, a report out.");
-  line.Add(CommandLine::Positional{"EXPERIMENT.yaml", "what to ask, with which drafters and settings", &options.experiment});
+  line.Add(
+      CommandLine::Positional{"EXPERIMENT.yaml", "what to ask, with which drafters and settings", &options.experiment});
   line.Add({"Options", BindFields(options)});
   line.Example("longshot run configs/quick.yaml -o runs/quick --set repetitions=7");
   if (!ParseArguments(line, arguments)) return 0;
 
   const Shard shard = Shard::Parse(options.shard);
-  Experiment experiment = Read(options);
+  StoredRun stored = Read(options);
+  const Experiment& experiment = stored.experiment;
   const std::string folder = options.folder.empty() ? DefaultFolder(experiment, shard) : options.folder;
   const nlohmann::json resolved = ToJson(experiment);
   Plan plan = MakePlan(experiment, shard);
-  if (!options.config.empty()) plan.resolved = ResolvedOfReport(options.config);
+  plan.resolved = std::move(stored.resolved);
   if (options.dry_run) {
     std::unique_ptr<CellStore> made;
     if (options.resume) made = std::make_unique<CellStore>(folder);
@@ -96,8 +98,9 @@ int RunExperiment(std::span<const std::string> arguments) {
   }
   WriteOutput(folder + "/report.html\n");
   if (outcome.failed > 0) {
-    Throw(ErrorCode::kUnsupported, "{} cells failed: their drafters never proposed, so their speed says nothing; see {}",
-          outcome.failed, folder + "/report.html");
+    Throw(ErrorCode::kUnsupported,
+          "{} cells failed: their drafters never proposed, so their speed says nothing; see {}", outcome.failed,
+          folder + "/report.html");
   }
   return 0;
 }

@@ -53,7 +53,8 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
   if (!frame.question.empty() || !frame.documents.empty()) {
     Throw(ErrorCode::kUsage, "--prompts holds the questions: leave -p and --doc out");
   }
-  TaskConfig task{.kind = "prompts", .name = {}, .paths = {options.prompts}, .questions = {}, .count = options.count, .metric = {}};
+  TaskConfig task{
+      .kind = "prompts", .name = {}, .paths = {options.prompts}, .questions = {}, .count = options.count, .metric = {}};
   std::vector<NamedPrompt> prompts;
   for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
     prompts.push_back({sample.id, EncodePrompt(tokenizer, frame, sample.document, sample.question)});
@@ -85,7 +86,8 @@ void Judge(ModelTarget& target, std::span<const Token> prompt, std::span<const T
   std::nth_element(sorted.begin(), sorted.begin() + 1, sorted.end(), std::greater<>());
   difference.margin = *std::max_element(sorted.begin(), sorted.begin() + 1) - sorted[1];
   if (difference.plain != kNoToken) difference.plain_logit = logits[static_cast<size_t>(difference.plain)];
-  if (difference.speculative != kNoToken) difference.speculative_logit = logits[static_cast<size_t>(difference.speculative)];
+  if (difference.speculative != kNoToken)
+    difference.speculative_logit = logits[static_cast<size_t>(difference.speculative)];
   target.Close(sequence);
 }
 
@@ -170,7 +172,8 @@ int RunVerify(std::span<const std::string> arguments) {
   options.answer.n_predict = kTokens;
   options.answer.seed = 1;
   const std::vector<Section> sections = options.Sections();
-  CommandLine line("verify", "Answers with and without the drafter and compares, token by token. Exit status 1: they differ.");
+  CommandLine line("verify",
+                   "Answers with and without the drafter and compares, token by token. Exit status 1: they differ.");
   for (const Section& section : sections) line.Add(section);
   line.Add({"result", BindFields(verify)});
   line.Example("longshot verify --doc report.txt -p 'What went wrong in March?' --spec-type auto --temp 0.7");
@@ -187,8 +190,7 @@ int RunVerify(std::span<const std::string> arguments) {
   int64_t longest = 0;
   for (const NamedPrompt& prompt : prompts) longest = std::max(longest, std::ssize(prompt.tokens));
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
-  const int64_t context =
-      ResolveContext(config, options.answer.ctx_size, longest, longest + options.answer.n_predict);
+  const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, longest + options.answer.n_predict);
   CatchInterrupt();
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = context, .draft_bytes = choice.MostBytes({context, config.vocab_size})});

@@ -24,17 +24,34 @@ struct RequiredKey {
   const char* key;
   Type type;
 };
-constexpr RequiredKey kCellKeys[] = {
-    {"id", Type::string},          {"task", Type::string},          {"sample", Type::string},
-    {"drafter", Type::string},     {"method", Type::string},        {"metric", Type::string},
-    {"question", Type::string},    {"exactness", Type::string},     {"output_sha256", Type::string},
-    {"failed", Type::string},      {"prompt_sha256", Type::string}, {"model_sha256", Type::string},
-    {"looping", Type::boolean},    {"axes", Type::object},          {"place", Type::array},
-    {"metrics", Type::object},     {"timings", Type::object},       {"phases_ms", Type::object},
-    {"draft_plan", Type::object},  {"memory_bytes", Type::object},  {"settings", Type::object},
-    {"device", Type::object},      {"build", Type::object},         {"proposers", Type::array},
-    {"repetition", Type::number_integer}, {"seed", Type::number_integer}, {"prompt_tokens", Type::number_integer},
-    {"prefill_ms", Type::number_float}};
+constexpr RequiredKey kCellKeys[] = {{"id", Type::string},
+                                     {"task", Type::string},
+                                     {"sample", Type::string},
+                                     {"drafter", Type::string},
+                                     {"method", Type::string},
+                                     {"metric", Type::string},
+                                     {"question", Type::string},
+                                     {"exactness", Type::string},
+                                     {"output_sha256", Type::string},
+                                     {"failed", Type::string},
+                                     {"prompt_sha256", Type::string},
+                                     {"model_sha256", Type::string},
+                                     {"looping", Type::boolean},
+                                     {"axes", Type::object},
+                                     {"place", Type::array},
+                                     {"metrics", Type::object},
+                                     {"timings", Type::object},
+                                     {"phases_ms", Type::object},
+                                     {"draft_plan", Type::object},
+                                     {"memory_bytes", Type::object},
+                                     {"settings", Type::object},
+                                     {"device", Type::object},
+                                     {"build", Type::object},
+                                     {"proposers", Type::array},
+                                     {"repetition", Type::number_integer},
+                                     {"seed", Type::number_integer},
+                                     {"prompt_tokens", Type::number_integer},
+                                     {"prefill_ms", Type::number_float}};
 constexpr RequiredKey kMetricKeys[] = {{"emitted_tokens", Type::number_integer},
                                        {"target_passes", Type::number_integer},
                                        {"spec_decode_num_drafts", Type::number_integer},
@@ -52,8 +69,10 @@ void RequireKeys(const json& block, std::span<const RequiredKey> keys, const std
   for (const RequiredKey& required : keys) {
     const auto found = block.find(required.key);
     if (found != block.end() && Holds(*found, required.type)) continue;
-    Throw(ErrorCode::kFormat, "{}: no cell of a run of this version: {} is missing or of another kind; remove it, and --resume "
-          "makes it again", what, required.key);
+    Throw(ErrorCode::kFormat,
+          "{}: no cell of a run of this version: {} is missing or of another kind; remove it, and --resume "
+          "makes it again",
+          what, required.key);
   }
 }
 
@@ -71,13 +90,15 @@ void RequireCell(const json& cell, const std::string& what) {
   RequireKeys(cell["timings"], kTimingKeys, what);
   constexpr size_t kPlaces = 5, kRun = 3;
   const auto is_run = [](const json& run) {
-    return run.is_array() && run.size() == kRun && run[0].is_string() && run[1].is_number_integer() && run[2].is_string();
+    return run.is_array() && run.size() == kRun && run[0].is_string() && run[1].is_number_integer() &&
+           run[2].is_string();
   };
   const auto is_point = [](const json& point) {
     return point.is_object() && point.value("rows", json()).is_number() && point.value("ms", json()).is_number();
   };
   const json points = cell["draft_plan"].value("verification_ms", json::array());
-  const bool whole = cell["place"].size() == kPlaces && AllOf(cell["place"], [](const json& p) { return p.is_number_integer(); }) &&
+  const bool whole = cell["place"].size() == kPlaces &&
+                     AllOf(cell["place"], [](const json& p) { return p.is_number_integer(); }) &&
                      AllOf(cell["proposers"], is_run) && points.is_array() && AllOf(points, is_point) &&
                      AllOf(cell["axes"], [](const json& value) { return value.is_string(); }) &&
                      AllOf(cell["phases_ms"], [](const json& value) { return value.is_number(); }) &&

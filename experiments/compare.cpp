@@ -70,9 +70,7 @@ std::string FormatComparison(const Comparison& comparison) {
   std::string text = fmt::format(kLine, "setting", "task", "drafter", "pairs", "differ", "speed", "");
   text += fmt::format("| {0:-<28} | {0:-<14} | {0:-<20} | {0:->4}: | {0:->6}: | {0:-<18} | {0:-<10} |\n", "");
   for (const ComparedLine& line : comparison.lines) {
-    const std::string speed = line.speed.median == 0
-                                  ? "-"
-                                  : fmt::format("{:.2f} ({:.2f}-{:.2f})", line.speed.median, line.speed.low, line.speed.high);
+    const std::string speed = line.speed.median == 0 ? "-" : Text(line.speed);
     text += fmt::format(kLine, line.axes, line.task, line.drafter, line.pairs, line.different, speed,
                         line.regression ? "REGRESSION" : "");
   }

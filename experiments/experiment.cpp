@@ -160,10 +160,11 @@ class Reader {
     for (const YamlValue::Entry& entry : value.block) {
       RequireList(file, entry.value, entry.key);
       if (entry.key.starts_with("speculative.")) {
-        Throw(ErrorCode::kConfig,
-              "{}{}: settings of drafters vary under `drafters`, so that plain decoding runs once: `drafters: [{{method: "
-              "window, {}: [..]}}]`",
-              file.At(entry.place), Printable(entry.key), Printable(entry.key.substr(12)));
+        Throw(
+            ErrorCode::kConfig,
+            "{}{}: settings of drafters vary under `drafters`, so that plain decoding runs once: `drafters: [{{method: "
+            "window, {}: [..]}}]`",
+            file.At(entry.place), Printable(entry.key), Printable(entry.key.substr(12)));
       }
       Axis axis{entry.key, {}};
       for (const YamlValue& item : entry.value.list) {
@@ -257,8 +258,9 @@ void ApplyOverrides(Reader& reader, std::span<const std::string> overrides) {
     if (key == "extends") Throw(ErrorCode::kUsage, "--set extends: only a file may extend another");
     const size_t dot = key.find('.');
     // Only the first dot parts blocks: axes have dots of their own.
-    const std::string yaml = dot == key.npos ? fmt::format("{}: {}", key, value)
-                                             : fmt::format("{}: {{{}: {}}}", key.substr(0, dot), key.substr(dot + 1), value);
+    const std::string yaml = dot == key.npos
+                                 ? fmt::format("{}: {}", key, value)
+                                 : fmt::format("{}: {{{}: {}}}", key.substr(0, dot), key.substr(dot + 1), value);
     reader.Apply(ParseYaml("--set " + text, yaml));
   }
 }
@@ -274,24 +276,6 @@ void Finish(Experiment& experiment) {
   } else {
     std::rotate(experiment.drafters.begin(), plain, plain + 1);  // the baseline comes first
   }
-}
-
-/// A tree of values for `ParseYaml`, whose input JSON is.
-Experiment FromText(const std::string& path, const std::string& text, std::span<const std::string> overrides) {
-  Experiment experiment;
-  Reader reader(experiment);
-  reader.Apply(ParseYaml(path, text));
-  ApplyOverrides(reader, overrides);
-  Finish(experiment);
-  return experiment;
-}
-
-json ReadRunReport(const std::string& path) {
-  json report = ParseBoundedJson(ReadFile(path), path);
-  if (!report.is_object() || !report.contains("experiment") || !report["experiment"].is_object()) {
-    Throw(ErrorCode::kConfig, "--config {}: expected a report.json of `longshot run`, with a block `experiment`", path);
-  }
-  return report;
 }
 
 json TextsOf(const Axis& axis) {
@@ -311,19 +295,23 @@ Experiment ReadExperiment(const std::string& path, std::span<const std::string> 
   return experiment;
 }
 
-Experiment ExperimentOfReport(const std::string& path, std::span<const std::string> overrides) {
-  return FromText(path, ReadRunReport(path)["experiment"].dump(), overrides);
-}
-
-std::map<std::string, json> ResolvedOfReport(const std::string& path) {
-  std::map<std::string, json> resolved;
-  const json report = ReadRunReport(path);
+StoredRun ReadStoredRun(const std::string& path, std::span<const std::string> overrides) {
+  const json report = ParseBoundedJson(ReadFile(path), path);
+  const json stored = report.is_object() ? report.value("experiment", json()) : json();
+  if (!stored.is_object()) {
+    Throw(ErrorCode::kConfig, "--config {}: expected a report.json of `longshot run`, with a block `experiment`", path);
+  }
+  StoredRun run;
+  Reader reader(run.experiment);
+  reader.Apply(ParseYaml(path, stored.dump()));  // JSON is YAML
+  ApplyOverrides(reader, overrides);
+  Finish(run.experiment);
   for (const json& cell : report.value("cells", json::array())) {
     const json settings = cell.is_object() ? cell.value("settings", json::object()) : json::object();
     if (!settings.is_object() || !settings.contains("speculative") || !cell.contains("id")) continue;
-    if (cell["id"].is_string()) resolved.emplace(cell["id"], settings["speculative"]);
+    if (cell["id"].is_string()) run.resolved.emplace(cell["id"], settings["speculative"]);
   }
-  return resolved;
+  return run;
 }
 
 json ToJson(const Experiment& experiment) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,7 +15,7 @@ namespace longshot {
 
 /// A setting as text, and where it was written.
 struct Assignment {
-  std::string key;   ///< "sampling.temperature", "task.length"; of a drafter "window"
+  std::string key;  ///< "sampling.temperature", "task.length"; of a drafter "window"
   std::string text;
   std::string shown_as;  ///< for errors: "suite.yaml:3:5: temperature"
 };
@@ -41,7 +41,8 @@ struct PublishedFigure {
   static void VisitFields(Self& self, Visitor&& visit) {
     visit(Field{.name = "drafter", .flags = "", .help = "whose line it stands beside"}, self.drafter);
     visit(Field{.name = "task", .flags = "", .help = "of which task; empty: of all"}, self.task);
-    visit(Field{.name = "what", .flags = "", .help = "what the figure says, and on which model and machine"}, self.what);
+    visit(Field{.name = "what", .flags = "", .help = "what the figure says, and on which model and machine"},
+          self.what);
     visit(Field{.name = "value", .flags = "", .minimum = 0, .maximum = 1e9, .help = "the figure"}, self.value);
   }
 };
@@ -82,12 +83,15 @@ struct Experiment {
 /// range, a missing list of tasks, files that extend one another in a circle; those of `ReadYaml`.
 Experiment ReadExperiment(const std::string& path, std::span<const std::string> overrides);
 
-/// The experiment that a report holds. Errors: as above; kConfig when it is no report of `longshot run`.
-Experiment ExperimentOfReport(const std::string& path, std::span<const std::string> overrides);
-/// The drafters' resolved settings of a report's cells, by id.
-std::map<std::string, nlohmann::json> ResolvedOfReport(const std::string& path);
+/// What a report says of its run, so that it can be repeated.
+struct StoredRun {
+  Experiment experiment;
+  std::map<std::string, nlohmann::json> resolved;  ///< drafters' settings after measurements, by id of the cell
+};
+/// Errors: as above; kConfig when it is no report of `longshot run`.
+StoredRun ReadStoredRun(const std::string& path, std::span<const std::string> overrides);
 
-/// All of it, so that `ExperimentOfReport` gives the same again.
+/// All of it, so that `ReadStoredRun` gives the same again.
 nlohmann::json ToJson(const Experiment& experiment);
 
 /// A point of the matrix: settings without a drafter's, and the tasks with their lengths.

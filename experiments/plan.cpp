@@ -79,7 +79,8 @@ class Planner {
     const ModelConfig config =
         ExtendContext(opened.file->config(), setting.options.runtime, setting.options.answer.ctx_size);
     if (task.length > UsableContext(config)) RejectLength(task.name, task.length, UsableContext(config));
-    const auto cells = static_cast<size_t>(task.count * plan_.experiment.head.repetitions) * plan_.experiment.drafters.size();
+    const auto cells =
+        static_cast<size_t>(task.count * plan_.experiment.head.repetitions) * plan_.experiment.drafters.size();
     if (plan_.cells.size() + cells > kMostCells) RejectCells();
   }
   [[noreturn]] static void RejectLength(const std::string& task, int64_t needed, int64_t context) {
@@ -203,8 +204,8 @@ Shard Shard::Parse(const std::string& text) {
     return error == std::errc() && end == part.data() + part.size();
   };
   const std::string_view whole = text;
-  const bool parsed = slash != text.npos && number(whole.substr(0, slash), shard.index) &&
-                      number(whole.substr(slash + 1), shard.count);
+  const bool parsed =
+      slash != text.npos && number(whole.substr(0, slash), shard.index) && number(whole.substr(slash + 1), shard.count);
   constexpr int64_t kMostShards = 100'000;
   if (!parsed || shard.index < 1 || shard.index > shard.count || shard.count > kMostShards) {
     Throw(ErrorCode::kUsage, "--shard: expected i/n, i from 1 to n, got '{}'", Printable(text));

@@ -40,8 +40,8 @@ void ClaimFolder(const std::string& folder, const json& wanted, bool resume) {
       Throw(ErrorCode::kUsage, "{}: holds another experiment; choose another folder with -o", folder);
     }
     if (!resume) {
-      Throw(ErrorCode::kUsage, "{}: holds a run of this experiment; --resume goes on with it, -o chooses another folder",
-            folder);
+      Throw(ErrorCode::kUsage,
+            "{}: holds a run of this experiment; --resume goes on with it, -o chooses another folder", folder);
     }
     return;
   }
@@ -73,9 +73,10 @@ json MakeReport(const json& experiment, const CellStore& store) {
 }
 
 void WriteReport(const std::string& folder, const json& report) {
-  WriteWhole(folder + "/report.json", Dump(report) + "\n");
+  const std::string text = Dump(report);
+  WriteWhole(folder + "/report.json", text + "\n");
   // Text is read back: what was not UTF-8 has been replaced.
-  const json clean = json::parse(Dump(report));
+  const json clean = json::parse(text);
   WriteWhole(folder + "/report.html", HtmlReport(clean));
   WriteWhole(folder + "/report.md", MarkdownReport(clean));
   WriteWhole(folder + "/cells.csv", CellsCsv(clean));

@@ -64,7 +64,8 @@ const Column kColumns[] = {
     {"ms/token", true, [](const json& l) { return fmt::format("{:.2f}", l["ms_per_token"].get<double>()); }},
     {"decode speed-up", true, [](const json& l) { return Ratio(l, "decode_speedup"); }},
     {"latency speed-up", true, [](const json& l) { return Ratio(l, "latency_speedup"); }},
-    {"tau pooled", true, [](const json& l) { return fmt::format("{:.2f}", l["mean_acceptance_length_pooled"].get<double>()); }},
+    {"tau pooled", true,
+     [](const json& l) { return fmt::format("{:.2f}", l["mean_acceptance_length_pooled"].get<double>()); }},
     {"tau of requests", true,
      [](const json& l) { return fmt::format("{:.2f}", l["mean_acceptance_length_of_requests"].get<double>()); }},
     {"acceptance by position", false, Positions},
@@ -140,7 +141,8 @@ std::string Summary(const json& report) {
     text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", name, count);
   }
   return fmt::format(
-      "Fastest median decoding, of {} settings and tasks: {}. {} of {} answers loop and are left out of medians where two "
+      "Fastest median decoding, of {} settings and tasks: {}. {} of {} answers loop and are left out of medians where "
+      "two "
       "others remain. {} outputs differ from plain decoding; {} cells failed because their drafter never proposed.",
       groups, text.empty() ? "none measured" : text, loops, cells, different, failed);
 }
@@ -152,15 +154,17 @@ std::string NoteOnPairs(const json& report) {
     if (line["method"] != "none" && (fewest < 0 || pairs < fewest)) fewest = pairs;
   }
   return fewest >= 0 && fewest < kMeasuredPairs
-             ? fmt::format("Fewest pairs behind a ratio: {}. Below {} a ratio is a look, not a measurement; in brackets "
-                           "then stand least and most, else the 95 % interval of the median.",
-                           fewest, kMeasuredPairs)
+             ? fmt::format(
+                   "Fewest pairs behind a ratio: {}. Below {} a ratio is a look, not a measurement; in brackets "
+                   "then stand least and most, else the 95 % interval of the median.",
+                   fewest, kMeasuredPairs)
              : std::string("In brackets: 95 % intervals of the medians.");
 }
 
 std::string HtmlTable(const Group& group) {
   std::string html = "<div class=\"scroll\"><table><thead><tr>";
-  for (const Column& column : kColumns) html += fmt::format("<th{}>{}</th>", column.is_number ? " class=\"n\"" : "", column.title);
+  for (const Column& column : kColumns)
+    html += fmt::format("<th{}>{}</th>", column.is_number ? " class=\"n\"" : "", column.title);
   html += "</tr></thead><tbody>";
   for (const json* line : group.lines) {
     html += (*line)["failed_cells"] != 0 ? "<tr class=\"failed\">" : "<tr>";
@@ -211,9 +215,8 @@ std::string Pictures(const json& report) {
   html += RenderLines(AgainstLength(report, "tau: tokens per target pass", "tokens", [](const json& line) -> Maybe {
     return line["mean_acceptance_length_pooled"].get<double>();
   }));
-  html += RenderLines(AgainstLength(report, "draft memory", "MB", [](const json& line) -> Maybe {
-    return line["draft_bytes"].get<double>() / 1e6;
-  }));
+  html += RenderLines(AgainstLength(report, "draft memory", "MB",
+                                    [](const json& line) -> Maybe { return line["draft_bytes"].get<double>() / 1e6; }));
   const std::vector<std::string> drafters = DraftersOf(report);
   LinePlot positions{"acceptance by position", "position in the draft", "share", {}};
   BarPlot phases{"time by phase", "ms per token", {"draft", "score", "verify", "commit", "sizing"}, {}};
@@ -295,11 +298,20 @@ std::string Traces(const json& report) {
 }
 
 std::string Environment(const json& report) {
-  json shown = {{"builds", report["builds"]}, {"devices", report["devices"]}, {"models", report["models"]},
+  json shown = {{"builds", report["builds"]},
+                {"devices", report["devices"]},
+                {"models", report["models"]},
                 {"experiment", report["experiment"]}};
-  return fmt::format("<h2>Environment and configuration</h2><details><summary>everything that decides the run</summary>"
-                     "<pre>{}</pre></details>\n",
-                     EscapeHtml(shown.dump(2)));
+  return fmt::format(
+      "<h2>Environment and configuration</h2><details><summary>everything that decides the run</summary>"
+      "<pre>{}</pre></details>\n",
+      EscapeHtml(shown.dump(2)));
+}
+
+std::string MarkdownText(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) escaped += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
+  return escaped;
 }
 
 std::string CsvText(const std::string& text) {
@@ -321,7 +333,8 @@ std::string HtmlReport(const json& report) {
   const std::string about = head["about"], source = head["source"];
   if (!about.empty()) html += fmt::format("<p>{}</p>", EscapeHtml(about));
   if (!source.empty()) html += fmt::format("<p>Follows: {}</p>", EscapeHtml(source));
-  html += fmt::format("<p class=\"summary\">{}</p><p>{}</p>", EscapeHtml(Summary(report)), EscapeHtml(NoteOnPairs(report)));
+  html +=
+      fmt::format("<p class=\"summary\">{}</p><p>{}</p>", EscapeHtml(Summary(report)), EscapeHtml(NoteOnPairs(report)));
   html += Pictures(report);
   for (const Group& group : GroupsOf(report)) {
     html += fmt::format("<h2>{}</h2>", EscapeHtml(TitleOf(group)));
@@ -332,12 +345,6 @@ std::string HtmlReport(const json& report) {
   }
   html += Traces(report) + Environment(report);
   return html + "</main></body></html>\n";
-}
-
-static std::string MarkdownText(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) escaped += c == '|' ? std::string("\\|") : std::string(1, c == '\n' ? ' ' : c);
-  return escaped;
 }
 
 std::string MarkdownReport(const json& report) {

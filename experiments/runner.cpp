@@ -63,7 +63,8 @@ json RunsOf(const GenerateResult& result, const Tokenizer& tokenizer) {
   for (size_t i = 0; i < proposers.size();) {
     size_t end = i;
     while (end < proposers.size() && proposers[end] == proposers[i]) ++end;
-    runs.push_back({std::string(proposers[i]), end - i, tokenizer.Decode(std::span(result.tokens).subspan(i, end - i))});
+    runs.push_back(
+        {std::string(proposers[i]), end - i, tokenizer.Decode(std::span(result.tokens).subspan(i, end - i))});
     i = end;
   }
   return runs;
@@ -99,7 +100,8 @@ class ModelRun {
     // Prompt rows that some drafter wants to see are computed for every cell.
     const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
     shared_.About(question.document_sha256);
-    CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen), *loaded_.target,
+    CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen),
+                       *loaded_.target,
                        /*tells=*/false);
     AnswerRequest request{.prompt = question.prompt,
                           .sampling = options.sampling,
@@ -113,7 +115,8 @@ class ModelRun {
     SizeDrafts(*loaded_.target, options.drafter, request);
     const Answer answer = RunAnswer(engine, tokenizer_, request);
     if (answer.result.stop == StopReason::kInterrupted) return false;
-    store_.Put(CellJson(cell, options, answer, *drafter, WorstExactness(*verifier, DrafterChoice(options.drafter.type).exactness())));
+    store_.Put(CellJson(cell, options, answer, *drafter,
+                        WorstExactness(*verifier, DrafterChoice(options.drafter.type).exactness())));
     return true;
   }
 
@@ -254,10 +257,10 @@ RunOutcome RunPlan(const Plan& plan, CellStore& store) {
     spent_ms += watch.LapMs();
     const double left_ms = spent_ms / static_cast<double>(outcome.made) * static_cast<double>(missing - outcome.made);
     const json& made = store.Get(cell->id);
-    Note(fmt::format("[{}/{}] {}: {:.1f} ms/token, {} left", outcome.made, missing, Title(plan, *cell),
-                     made["timings"]["predicted_ms"].get<double>() /
-                         std::max(1.0, made["timings"]["predicted_n"].get<double>()),
-                     Duration(left_ms)));
+    Note(fmt::format(
+        "[{}/{}] {}: {:.1f} ms/token, {} left", outcome.made, missing, Title(plan, *cell),
+        made["timings"]["predicted_ms"].get<double>() / std::max(1.0, made["timings"]["predicted_n"].get<double>()),
+        Duration(left_ms)));
   }
   for (const Cell& cell : plan.cells) {
     if (store.Has(cell.id) && store.Get(cell.id)["failed"] != "") ++outcome.failed;
@@ -279,6 +282,7 @@ std::string DescribePlan(const Plan& plan, const CellStore* store) {
     text += fmt::format("{}, context {}, KV {}/{}\n  {}\n", model.runtime.file.model, model.context,
                         model.runtime.cache_type_k, model.runtime.cache_type_v, memory.Line());
     const Roofs roofs = ProbeRoofs(*backend);
+    const double flops_per_token = 2 * Parameters(*model.file);
     std::set<size_t> read;
     for (const Cell& cell : plan.cells) {
       const Question& question = plan.questions[cell.question];
@@ -289,10 +293,8 @@ std::string DescribePlan(const Plan& plan, const CellStore* store) {
       const auto answer = static_cast<double>(plan.settings[question.setting].options.answer.n_predict);
       constexpr double kShareOfRoof = 0.8, kPrefillShare = 0.25;
       total_ms += answer * (static_cast<double>(memory.weights) + kv) / roofs.bytes_per_ms / kShareOfRoof;
-      if (read.insert(cell.question).second) {
-        const double flops = 2 * tokens * Parameters(*model.file);
-        total_ms += flops / roofs.flops_per_ms / kPrefillShare;
-      }
+      if (!read.insert(cell.question).second) continue;
+      total_ms += tokens * flops_per_token / roofs.flops_per_ms / kPrefillShare;
     }
   }
   return text + fmt::format("{} cells to make, about {} on this machine\n", left, Duration(total_ms));

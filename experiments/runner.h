@@ -10,8 +10,8 @@ namespace longshot {
 
 /// How a run ended.
 struct RunOutcome {
-  int64_t made = 0;     ///< cells of this run
-  int64_t failed = 0;   ///< of all cells, those whose drafter never proposed
+  int64_t made = 0;    ///< cells of this run
+  int64_t failed = 0;  ///< of all cells, those whose drafter never proposed
   bool interrupted = false;
 };
 
@@ -21,7 +21,8 @@ struct RunOutcome {
 /// Errors: those of models and of `CellStore::Put`.
 RunOutcome RunPlan(const Plan& plan, CellStore& store);
 
-/// The plan for people: settings, cells, memory, and the time it should take on this machine. Cost: a second of probing.
+/// The plan for people: settings, cells, memory, and the time it should take on this machine. Cost: a second of
+/// probing.
 std::string DescribePlan(const Plan& plan, const CellStore* store);
 
 }  // namespace longshot

@@ -1,5 +1,7 @@
 #include "experiments/statistics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -51,6 +53,10 @@ Interval IntervalOf(std::vector<double> values) {
 
 nlohmann::json ToJson(const Interval& interval) {
   return {{"median", interval.median}, {"low", interval.low}, {"high", interval.high}};
+}
+
+std::string Text(const Interval& interval) {
+  return fmt::format("{:.2f} ({:.2f}-{:.2f})", interval.median, interval.low, interval.high);
 }
 
 }  // namespace longshot

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <vector>
 
 namespace longshot {
@@ -15,5 +18,17 @@ struct Interval {
 };
 Interval IntervalOf(std::vector<double> values);
 nlohmann::json ToJson(const Interval& interval);
+/// "1.28 (1.19-1.47)"
+std::string Text(const Interval& interval);
+
+/// Nothing is said about speed by a single pair of runs.
+inline constexpr int64_t kFewestPairs = 2;
+
+/// Adds counters of positions, of which one side may have more.
+template <class Value>
+void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
+  sum.resize(std::max(sum.size(), more.size()));
+  for (size_t i = 0; i < more.size(); ++i) sum[i] += more[i];
+}
 
 }  // namespace longshot

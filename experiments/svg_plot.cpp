@@ -111,8 +111,9 @@ std::string RenderLines(const LinePlot& plot) {
     std::string path, dots;
     for (const auto& [px, py] : series.points) {
       path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", x.At(px), y.At(py));
-      dots += fmt::format("<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {} at {}</title></circle>",
-                          colour, x.At(px), y.At(py), EscapeHtml(series.name), Number(py), Number(px));
+      dots +=
+          fmt::format("<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {} at {}</title></circle>",
+                      colour, x.At(px), y.At(py), EscapeHtml(series.name), Number(py), Number(px));
     }
     svg += fmt::format("<polyline class=\"c{}\" points=\"{}\"/>{}", colour, path, dots);
     legend.emplace_back(series.name, colour);
@@ -137,7 +138,8 @@ std::string RenderBars(const BarPlot& plot) {
     for (size_t part = 0; part < plot.bars[b].values.size(); ++part) {
       const double value = plot.bars[b].values[part], top = y.At(sum + value);
       svg += fmt::format(
-          "<rect class=\"c{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{}, {}: {}</title></rect>",
+          "<rect class=\"c{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"><title>{}, {}: "
+          "{}</title></rect>",
           part % kColours, left, top, width, y.At(sum) - top, EscapeHtml(plot.bars[b].name),
           EscapeHtml(plot.parts[part]), Number(value));
       sum += value;
@@ -154,13 +156,27 @@ std::string EscapeHtml(const std::string& text) {
   std::string html;
   for (const char c : text) {
     switch (c) {
-      case '&': html += "&amp;"; break;
-      case '<': html += "&lt;"; break;
-      case '>': html += "&gt;"; break;
-      case '"': html += "&quot;"; break;
-      case '\'': html += "&#39;"; break;
-      case '\n': case '\t': html += c; break;
-      default: html += static_cast<unsigned char>(c) < 0x20 ? std::string("\xef\xbf\xbd") : std::string(1, c);
+      case '&':
+        html += "&amp;";
+        break;
+      case '<':
+        html += "&lt;";
+        break;
+      case '>':
+        html += "&gt;";
+        break;
+      case '"':
+        html += "&quot;";
+        break;
+      case '\'':
+        html += "&#39;";
+        break;
+      case '\n':
+      case '\t':
+        html += c;
+        break;
+      default:
+        html += static_cast<unsigned char>(c) < 0x20 ? std::string("\xef\xbf\xbd") : std::string(1, c);
     }
   }
   return html;

@@ -42,16 +42,11 @@ double LatencyMs(const json& cell) {
          DecodeMs(cell);
 }
 
-template <class Value>
-void AddTo(std::vector<Value>& sum, const std::vector<Value>& more) {
-  sum.resize(std::max(sum.size(), more.size()));
-  for (size_t i = 0; i < more.size(); ++i) sum[i] += more[i];
-}
-
 /// Cells of one line.
 class LineMaker {
  public:
-  LineMaker(std::vector<const json*> cells, const Baselines& baselines) : cells_(std::move(cells)), baselines_(baselines) {}
+  LineMaker(std::vector<const json*> cells, const Baselines& baselines)
+      : cells_(std::move(cells)), baselines_(baselines) {}
 
   TableLine Make() {
     const json& first = *cells_.front();
@@ -127,8 +122,7 @@ class LineMaker {
 
 std::vector<const json*> OrderedCells(const CellStore& store) {
   std::vector<const json*> cells = store.All();
-  std::sort(cells.begin(), cells.end(),
-            [](const json* a, const json* b) { return (*a)["place"] < (*b)["place"]; });
+  std::sort(cells.begin(), cells.end(), [](const json* a, const json* b) { return (*a)["place"] < (*b)["place"]; });
   return cells;
 }
 

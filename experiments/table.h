@@ -20,11 +20,11 @@ struct TableLine {
   int64_t prompts = 0;                                        ///< different ones behind the speed-ups
   int64_t pairs = 0;                                          ///< cells with a partner that speed is taken from
   int64_t tokens = 0;
-  double prompt_tokens = 0;  ///< mean
-  double ms_per_token = 0;   ///< of decoding, median
-  Interval decode, latency;  ///< speed-ups against plain decoding of the same question and seed
-  double tau_pooled = 0;     ///< emitted tokens per target pass, over all cells together
-  double tau_mean = 0;       ///< mean over cells
+  double prompt_tokens = 0;        ///< mean
+  double ms_per_token = 0;         ///< of decoding, median
+  Interval decode, latency;        ///< speed-ups against plain decoding of the same question and seed
+  double tau_pooled = 0;           ///< emitted tokens per target pass, over all cells together
+  double tau_mean = 0;             ///< mean over cells
   std::vector<double> acceptance;  ///< by position
   double score = 0;                ///< mean
   int64_t scored = 0;
@@ -42,8 +42,8 @@ nlohmann::json ToJson(const TableLine& line);
 /// Cells in the order of the experiment.
 std::vector<const nlohmann::json*> OrderedCells(const CellStore& store);
 
-/// Nothing is said about speed by a single pair, or by a single prompt.
-inline constexpr int64_t kFewestPairs = 2, kFewestPrompts = 2;
+/// Nothing is said about speed by a single prompt.
+inline constexpr int64_t kFewestPrompts = 2;
 /// From here on a figure is called a measurement.
 inline constexpr int64_t kMeasuredPairs = 7;
 

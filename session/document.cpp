@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/printable.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 namespace longshot {
 namespace {

@@ -14,8 +14,7 @@ constexpr std::array kOtherDrafters = {"rag", "early-exit", "longspec", "draft-s
 
 void RequireSupported(const std::string& type) {
   if (std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
-  Throw(ErrorCode::kUsage, "--spec-type {}: it is not supported by this version; name one of {}", type,
-        DrafterNames());
+  Throw(ErrorCode::kUsage, "--spec-type {}: it is not supported by this version; name one of {}", type, DrafterNames());
 }
 
 /// The first field of a drafter's own settings that was changed, as its flag; empty when none was.

@@ -9,8 +9,8 @@
 
 namespace longshot {
 
-/// A sentence about nothing in particular. Sentences rarely repeat: text that repeats itself would flatter drafters that
-/// copy.
+/// A sentence about nothing in particular. Sentences rarely repeat: text that repeats itself would flatter drafters
+/// that copy.
 std::string MadeSentence(TaskDraws& draws);
 
 /// Sentences of about `tokens` tokens in all.

@@ -29,24 +29,32 @@ void RefusePaths(const TaskConfig& config) {
   Throw(ErrorCode::kConfig, "task {}: takes no `paths`; its documents are made from `seed` and `length`", config.kind);
 }
 
+/// `config.count` samples, each from draws of its own.
+template <class Make>
+std::vector<TaskSample> EachFromDraws(const TaskConfig& config, Make&& make) {
+  RefusePaths(config);
+  std::vector<TaskSample> samples;
+  for (int64_t i = 0; i < config.count; ++i) {
+    TaskDraws draws(static_cast<uint64_t>(config.seed), i);
+    samples.push_back(make(draws, SampleId(config, i)));
+  }
+  return samples;
+}
+
 /// One number hidden in a document. Source: Mohtashami and Jaggi 2023, arXiv 2305.16300.
 class Passkey final : public Task {
  public:
   TaskMetric metric() const override { return TaskMetric::kExactMatch; }
   std::vector<TaskSample> Samples(const TaskConfig& config, const TaskContext& context) const override {
-    RefusePaths(config);
-    std::vector<TaskSample> samples;
-    for (int64_t i = 0; i < config.count; ++i) {
-      TaskDraws draws(static_cast<uint64_t>(config.seed), i);
+    return EachFromDraws(config, [&](TaskDraws& draws, std::string id) {
       const std::string key = MadeNumber(draws, 6);
       const std::string needle = fmt::format("The passkey is {}. Remember it: {} is the passkey.", key, key);
-      samples.push_back({.id = SampleId(config, i),
-                         .document = Hide(draws, Haystack(draws, config, context), {needle}),
-                         .question = "What is the passkey that the document mentions? Answer with the number.",
-                         .given = "The passkey is",
-                         .references = {key}});
-    }
-    return samples;
+      return TaskSample{.id = std::move(id),
+                        .document = Hide(draws, Haystack(draws, config, context), {needle}),
+                        .question = "What is the passkey that the document mentions? Answer with the number.",
+                        .given = "The passkey is",
+                        .references = {key}};
+    });
   }
 };
 
@@ -84,15 +92,11 @@ class Needles final : public Task {
  public:
   TaskMetric metric() const override { return TaskMetric::kExactMatch; }
   std::vector<TaskSample> Samples(const TaskConfig& config, const TaskContext& context) const override {
-    RefusePaths(config);
-    std::vector<TaskSample> samples;
-    for (int64_t i = 0; i < config.count; ++i) {
-      TaskDraws draws(static_cast<uint64_t>(config.seed), i);
+    return EachFromDraws(config, [&](TaskDraws& draws, std::string id) {
       const std::vector<Needle> needles = MakeNeedles(draws, config.keys);
       const Needle& wanted = draws.Of<Needle>(needles);
-      samples.push_back(AskFor(wanted, SampleId(config, i), HideNeedles(draws, needles, Haystack(draws, config, context))));
-    }
-    return samples;
+      return AskFor(wanted, std::move(id), HideNeedles(draws, needles, Haystack(draws, config, context)));
+    });
   }
 };
 
@@ -120,10 +124,7 @@ class Variables final : public Task {
  public:
   TaskMetric metric() const override { return TaskMetric::kExactMatch; }
   std::vector<TaskSample> Samples(const TaskConfig& config, const TaskContext& context) const override {
-    RefusePaths(config);
-    std::vector<TaskSample> samples;
-    for (int64_t i = 0; i < config.count; ++i) {
-      TaskDraws draws(static_cast<uint64_t>(config.seed), i);
+    return EachFromDraws(config, [&](TaskDraws& draws, std::string id) {
       const std::vector<Needle> needles = MakeNeedles(draws, 2 * config.keys);
       // The first half is the chain that is asked for, the second another one.
       std::vector<std::string> hidden, references;
@@ -135,16 +136,15 @@ class Variables final : public Task {
         }
         references.push_back(needles[link].name);
       }
-      samples.push_back({.id = SampleId(config, i),
-                         .document = Hide(draws, Haystack(draws, config, context), hidden),
-                         .question = fmt::format("Which variables have the value {}, directly or through another "
-                                                 "variable? List all {} names.",
-                                                 needles[0].number, config.keys),
-                         .given = {},
-                         .references = references,
-                         .all_references = true});
-    }
-    return samples;
+      return TaskSample{.id = std::move(id),
+                        .document = Hide(draws, Haystack(draws, config, context), hidden),
+                        .question = fmt::format("Which variables have the value {}, directly or through another "
+                                                "variable? List all {} names.",
+                                                needles[0].number, config.keys),
+                        .given = {},
+                        .references = references,
+                        .all_references = true};
+    });
   }
 };
 

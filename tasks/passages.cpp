@@ -19,7 +19,8 @@ std::string Passage(const std::string& document, TaskDraws& draws, const TaskCon
   const auto limit = static_cast<int64_t>(document.size()) * 3 / 4;
   size_t begin = limit > 0 ? static_cast<size_t>(draws.Below(limit)) : 0;
   size_t line = begin == 0 ? document.npos : document.find('\n', begin);
-  if (line != document.npos && document.find_first_not_of("\n ", line) == document.npos) line = document.rfind('\n', begin);
+  if (line != document.npos && document.find_first_not_of("\n ", line) == document.npos)
+    line = document.rfind('\n', begin);
   begin = line == document.npos ? 0 : line + 1;
   begin = std::min(document.find_first_not_of('\n', begin), document.size());
   return CutToTokens(document.substr(begin), kPassageTokens, context);
@@ -60,13 +61,12 @@ class Copying final : public Task {
  public:
   TaskMetric metric() const override { return TaskMetric::kRougeL; }
   std::vector<TaskSample> Samples(const TaskConfig& config, const TaskContext& context) const override {
-    return FromPassages(config, context,
-                        [&](const std::string& document, const std::string& passage, TaskDraws&, std::string id) {
-                          return Repeat(std::move(id), document,
-                                        "Repeat this section of the document word for word, changing nothing:\n\n" +
-                                            passage,
-                                        passage, context);
-                        });
+    return FromPassages(
+        config, context, [&](const std::string& document, const std::string& passage, TaskDraws&, std::string id) {
+          return Repeat(std::move(id), document,
+                        "Repeat this section of the document word for word, changing nothing:\n\n" + passage, passage,
+                        context);
+        });
   }
 };
 
@@ -136,7 +136,8 @@ class Code final : public Task {
       TaskDraws draws(static_cast<uint64_t>(config.seed), i);
       // Cut somewhere in the last three quarters: what comes before is the document.
       const auto size = static_cast<int64_t>(repository.size());
-      const size_t cut = repository.find('\n', static_cast<size_t>(size / 4 + draws.Below(std::max<int64_t>(1, size / 2))));
+      const size_t cut =
+          repository.find('\n', static_cast<size_t>(size / 4 + draws.Below(std::max<int64_t>(1, size / 2))));
       if (cut == repository.npos) Throw(ErrorCode::kConfig, "task code: the repository has too few lines");
       std::string before = repository.substr(0, cut + 1);
       if (config.length > 0) before = LastTokens(std::move(before), config.length, context);

@@ -12,7 +12,8 @@ constexpr TaskMetric kMetrics[] = {TaskMetric::kNone, TaskMetric::kExactMatch, T
 
 const TaskEntry& EntryOf(const TaskConfig& config) {
   const auto& tasks = Tasks();
-  const auto found = std::find_if(tasks.begin(), tasks.end(), [&](const TaskEntry& t) { return t.name == config.kind; });
+  const auto found =
+      std::find_if(tasks.begin(), tasks.end(), [&](const TaskEntry& t) { return t.name == config.kind; });
   CHECK(found != tasks.end(), "task {}", config.kind);
   return *found;
 }

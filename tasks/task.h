@@ -14,7 +14,7 @@ namespace longshot {
 /// How an answer is scored; every score is from 0 to 1, higher is better.
 enum class TaskMetric : uint8_t {
   kNone,        ///< "none": only speed is of interest
-  kExactMatch,  ///< "exact_match": share of the references that stand in the answer, word for word
+  kExactMatch,  ///< "exact_match": a reference stands in the answer, or the share of those that are all wanted
   kF1,          ///< "f1": of words, against the best reference
   kRougeL,      ///< "rouge_l": F measure of the longest common subsequence of words, against the best reference
 };
@@ -85,16 +85,18 @@ template <class Self, class Visitor>
 void TaskConfig::VisitFields(Self& self, Visitor&& visit) {
   visit(Field{.name = "kind", .flags = "", .choices = TaskKinds(), .help = "which task"}, self.kind);
   visit(Field{.name = "name", .flags = "", .help = "in tables; empty: its kind"}, self.name);
-  visit(Field{.name = "paths", .flags = "", .unit = "PATH", .help = "files or folders that the task reads"}, self.paths);
+  visit(Field{.name = "paths", .flags = "", .unit = "PATH", .help = "files or folders that the task reads"},
+        self.paths);
   visit(Field{.name = "questions", .flags = "", .help = "of task documents: asked of every document"}, self.questions);
   visit(Field{.name = "count", .flags = "", .minimum = 1, .maximum = 100000, .help = "samples"}, self.count);
-  visit(Field{.name = "length",
-              .flags = "",
-              .minimum = 0,
-              .maximum = 1 << 24,
-              .unit = "tokens",
-              .help = "of the document: made ones have it, read ones are cut to it; 0: as they are, 2000 for made ones"},
-        self.length);
+  visit(
+      Field{.name = "length",
+            .flags = "",
+            .minimum = 0,
+            .maximum = 1 << 24,
+            .unit = "tokens",
+            .help = "of the document: made ones have it, read ones are cut to it; 0: as they are, 2000 for made ones"},
+      self.length);
   visit(Field{.name = "seed", .flags = "", .minimum = 0, .maximum = 9007199254740992.0, .help = "of made samples"},
         self.seed);
   visit(Field{.name = "keys", .flags = "", .minimum = 1, .maximum = 64, .help = "needles, or links of a chain"},

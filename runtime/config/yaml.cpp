@@ -12,32 +12,14 @@
 #include "core/error.h"
 #include "core/mapped_file.h"
 #include "core/printable.h"
+#include "core/utf8.h"
 #include "runtime/config/nearest.h"
 
 namespace longshot {
 namespace {
 
-YamlPlace PlaceOf(const YAML::Mark& mark) { return mark.is_null() ? YamlPlace{} : YamlPlace{mark.line + 1, mark.column + 1}; }
-
-/// Where the first sequence begins that is not UTF-8; the size where there is none.
-size_t FirstNonUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const size_t more = lead < 0x80 ? 0 : lead < 0xc2 ? 4 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : lead < 0xf5 ? 3 : 4;
-    if (more == 4 || i + more >= text.size()) {
-      if (more == 0) break;
-      return i;
-    }
-    for (size_t j = 1; j <= more; ++j) {
-      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return i;
-    }
-    const auto second = more > 0 ? static_cast<unsigned char>(text[i + 1]) : 0;
-    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
-    const bool beyond = (lead == 0xed && second > 0x9f) || (lead == 0xf4 && second > 0x8f);
-    if (overlong || beyond) return i;
-    i += more + 1;
-  }
-  return text.size();
+YamlPlace PlaceOf(const YAML::Mark& mark) {
+  return mark.is_null() ? YamlPlace{} : YamlPlace{mark.line + 1, mark.column + 1};
 }
 
 /// Builds the value of one document from the parser's events.
@@ -55,8 +37,7 @@ class Builder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string& text) override {
     Add({.kind = YamlValue::Kind::kScalar, .place = PlaceOf(mark), .text = text});
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
     Open({.kind = YamlValue::Kind::kList, .place = PlaceOf(mark)});
   }
   void OnSequenceEnd() override { Close(); }
@@ -143,10 +124,14 @@ const YamlValue* YamlValue::Find(std::string_view key) const {
 
 std::string YamlValue::Shown() const {
   switch (kind) {
-    case Kind::kNothing: return "nothing";
-    case Kind::kScalar: return fmt::format("'{}'", Printable(text));
-    case Kind::kList: return "a list";
-    case Kind::kBlock: return "a block of keys";
+    case Kind::kNothing:
+      return "nothing";
+    case Kind::kScalar:
+      return fmt::format("'{}'", Printable(text));
+    case Kind::kList:
+      return "a list";
+    case Kind::kBlock:
+      return "a block of keys";
   }
   return {};
 }
@@ -161,7 +146,7 @@ YamlFile ParseYaml(std::string path, std::string_view text) {
     Throw(ErrorCode::kConfig, "{}: {} bytes; a configuration has at most {}", file.path, text.size(), kMostYamlBytes);
   }
   if (text.find('\0') != text.npos) Throw(ErrorCode::kConfig, "{}: holds a zero byte: no text file", file.path);
-  if (const size_t bad = FirstNonUtf8(text); bad < text.size()) {
+  if (const size_t bad = ValidPrefix(text); bad < text.size()) {
     const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(bad), '\n') + 1;
     Throw(ErrorCode::kConfig, "{}:{}: holds a byte that is not UTF-8", file.path, line);
   }
@@ -177,7 +162,8 @@ YamlFile ParseYaml(std::string path, std::string_view text) {
   } catch (const YAML::Exception& e) {
     Throw(ErrorCode::kConfig, "{}{}", file.At(PlaceOf(e.mark)), e.msg);
   }
-  if (more) Throw(ErrorCode::kConfig, "{}: holds more than one document; remove what follows the first '---'", file.path);
+  if (more)
+    Throw(ErrorCode::kConfig, "{}: holds more than one document; remove what follows the first '---'", file.path);
   file.root = builder.Take();
   return file;
 }

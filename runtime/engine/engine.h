@@ -61,7 +61,7 @@ struct GenerateRequest {
 };
 
 struct GenerateResult {
-  std::vector<Token> tokens;  ///< emitted, end tokens excluded
+  std::vector<Token> tokens;                ///< emitted, end tokens excluded
   std::vector<std::string_view> proposers;  ///< of each token the drafter that proposed it; empty: the target's own
   StopReason stop = StopReason::kLength;
   GenerationMetrics metrics;

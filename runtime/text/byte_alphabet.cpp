@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 namespace longshot {
 namespace {

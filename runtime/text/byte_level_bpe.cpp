@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 #include "runtime/text/byte_alphabet.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 namespace longshot {
 namespace {

@@ -3,7 +3,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 namespace longshot {
 namespace {

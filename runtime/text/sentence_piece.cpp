@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/planted_bug.h"
 #include "core/printable.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 #include "runtime/text/wire_format.h"
 
 namespace longshot {

@@ -1,5 +1,5 @@
 #include "runtime/text/tokenizer.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 namespace longshot {
 

@@ -43,12 +43,9 @@ class Run : public testing::Test {
   static json Timeless(const json& report) {
     json cells;
     for (const json& cell : report["cells"]) {
-      cells[cell["id"].get<std::string>()] = {{"output", cell["output_sha256"]},
-                                              {"task", cell["task"]},
-                                              {"sample", cell["sample"]},
-                                              {"prompt", cell["prompt_sha256"]},
-                                              {"looping", cell["looping"]},
-                                              {"score", cell.value("score", -1.0)}};
+      cells[cell["id"].get<std::string>()] = {{"output", cell["output_sha256"]}, {"task", cell["task"]},
+                                              {"sample", cell["sample"]},        {"prompt", cell["prompt_sha256"]},
+                                              {"looping", cell["looping"]},      {"score", cell.value("score", -1.0)}};
     }
     return cells;
   }
@@ -138,15 +135,17 @@ TEST_F(Run, WhatCannotRunIsRefusedBeforeTheModelIsPacked) {
   ExpectFailure(RunLongshot(Command("x", {"--set", "task.length=100000"})), 2, "unknown key 'task'");
   ExpectFailure(RunLongshot(Command("x", {"--set", "matrix.task.length=[100000]"})), 1, "the model's context is 8192");
   ExpectFailure(RunLongshot(Command("x", {"--set", "answer.verify=greedy"})), 2, "--spec-verify greedy");
-  ExpectFailure(RunLongshot(Command("x", {"--set", "speculative.num_speculative_tokens=4096"})), 1, "--spec-draft-n-max");
+  ExpectFailure(RunLongshot(Command("x", {"--set", "speculative.num_speculative_tokens=4096"})), 1,
+                "--spec-draft-n-max");
   ExpectFailure(RunLongshot(Command("x", {"--set", "extends=small.yaml"})), 2, "only a file may extend another");
   folder_.Write("file", "x");
   ExpectFailure(RunLongshot(Command("file/x")), 1, "cannot make this folder");
 }
 
 TEST_F(Run, VerifyAnswersBothWaysAndTellsWhetherTheyAreTheSame) {
-  const Outcome outcome = RunLongshot({"verify", "-m", kModel, "-p", "Count to twenty, then count to twenty again.", "-n",
-                                       "60", "--spec-type", "auto", "--temp", "0.7", "--json", folder_ / "v.json"});
+  const Outcome outcome =
+      RunLongshot({"verify", "-m", kModel, "-p", "Count to twenty, then count to twenty again.", "-n", "60",
+                   "--spec-type", "auto", "--temp", "0.7", "--json", folder_ / "v.json"});
   EXPECT_EQ(outcome.status, 0) << outcome.out << outcome.err;
   EXPECT_NE(outcome.out.find("identical"), std::string::npos);
   EXPECT_EQ(json::parse(ReadFile(folder_ / "v.json"))["different"], 0);

@@ -68,7 +68,8 @@ TEST_F(ExperimentFile, MatrixAndDrafters) {
 }
 
 TEST_F(ExperimentFile, OverridesComeOnTop) {
-  const Experiment experiment = Read(kWhole, {"repetitions=5", "sampling.top_p=0.5", "matrix.sampling.temperature=[1]"});
+  const Experiment experiment =
+      Read(kWhole, {"repetitions=5", "sampling.top_p=0.5", "matrix.sampling.temperature=[1]"});
   EXPECT_EQ(experiment.head.repetitions, 5);
   EXPECT_EQ(experiment.base.sampling.top_p, 0.5);
   EXPECT_EQ(SettingsOf(experiment).size(), 2u);
@@ -89,24 +90,28 @@ TEST_F(ExperimentFile, ExtendsAnotherFile) {
 TEST_F(ExperimentFile, AReportGivesTheSameExperiment) {
   const Experiment experiment = Read(kWhole);
   folder_.Write("report.json", nlohmann::json({{"experiment", ToJson(experiment)}}).dump());
-  const Experiment again = ExperimentOfReport(folder_ / "report.json", {});
+  const Experiment again = ReadStoredRun(folder_ / "report.json", {}).experiment;
   EXPECT_EQ(ToJson(again), ToJson(experiment));
   EXPECT_EQ(NamesOf(again), NamesOf(experiment));
 }
 
 TEST_F(ExperimentFile, ErrorsNamePlaceAndCure) {
-  EXPECT_EQ(ErrorOf("tasks: [{kind: needels}]\n"),
-            "1:16: kind: expected one of prompts, documents, passkey, needles, turns, variables, copying, editing, code, "
-            "got 'needels'");
-  EXPECT_NE(ErrorOf("tsaks: []\n").find("1:1: unknown key 'tsaks'; the nearest known one is 'tasks'"), std::string::npos);
+  EXPECT_EQ(
+      ErrorOf("tasks: [{kind: needels}]\n"),
+      "1:16: kind: expected one of prompts, documents, passkey, needles, turns, variables, copying, editing, code, "
+      "got 'needels'");
+  EXPECT_NE(ErrorOf("tsaks: []\n").find("1:1: unknown key 'tsaks'; the nearest known one is 'tasks'"),
+            std::string::npos);
   EXPECT_NE(ErrorOf("tasks: []\n").find("1:8: tasks: expected a list with at least one entry"), std::string::npos);
   EXPECT_NE(ErrorOf("name: x\n").find("expected `tasks`"), std::string::npos);
   const std::string task = "tasks: [{kind: passkey}]\n";
   EXPECT_NE(ErrorOf(task + "drafters: [coppy]\n").find("copy"), std::string::npos);
-  EXPECT_NE(ErrorOf(task + "drafters: [{method: window, drft_window: 3}]\n").find("2:42: drft_window: unknown key"), std::string::npos);
+  EXPECT_NE(ErrorOf(task + "drafters: [{method: window, drft_window: 3}]\n").find("2:42: drft_window: unknown key"),
+            std::string::npos);
   EXPECT_NE(ErrorOf(task + "drafters: [copy, copy]\n").find("two drafters are called 'copy'"), std::string::npos);
   EXPECT_NE(ErrorOf(task + "matrix: {speculative.window: [1]}\n").find("vary under `drafters`"), std::string::npos);
-  EXPECT_NE(ErrorOf(task + "matrix: {sampling.temp: [1]}\n").find("nearest known one is 'sampling."), std::string::npos);
+  EXPECT_NE(ErrorOf(task + "matrix: {sampling.temp: [1]}\n").find("nearest known one is 'sampling."),
+            std::string::npos);
   EXPECT_NE(ErrorOf(task + "matrix: {sampling.temperature: [-1]}\n").find("2:33: sampling.temperature: expected"),
             std::string::npos);
   EXPECT_NE(ErrorOf(task + "prompt: {documents: [x]}\n").find("unknown key 'documents'"), std::string::npos);

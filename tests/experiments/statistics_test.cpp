@@ -20,7 +20,8 @@ TEST(Statistics, MedianOfOddAndEvenNumbers) {
   EXPECT_EQ(Median({}), 0);
 }
 
-// Order statistics of the 95 % interval of a median: 6 values: all; 9: the second and eighth; 15: the fourth and twelfth.
+// Order statistics of the 95 % interval of a median: 6 values: all; 9: the second and eighth; 15: the fourth and
+// twelfth.
 TEST(Statistics, IntervalsOfMedians) {
   EXPECT_EQ(IntervalOf(UpTo(5)).low, 1);
   EXPECT_EQ(IntervalOf(UpTo(6)).low, 1);

@@ -114,9 +114,12 @@ TEST(Tasks, MadeSentencesRarelyRepeat) {
 TEST(Tasks, PromptFilesOfThreeLayouts) {
   const TemporaryFolder folder;
   const std::string path = folder / "p.jsonl";
-  std::ofstream(path) << R"({"context": "text one", "input": "why?", "answers": ["because"]})" << "\n\n"
-                      << R"({"input": "a paper", "instructions": ["q1", "q2"], "outputs": ["o1", "o2"]})" << "\n"
-                      << R"({"question_id": 7, "turns": ["t1", "t2"]})" << "\n";
+  std::ofstream(path) << R"({"context": "text one", "input": "why?", "answers": ["because"]})"
+                      << "\n\n"
+                      << R"({"input": "a paper", "instructions": ["q1", "q2"], "outputs": ["o1", "o2"]})"
+                      << "\n"
+                      << R"({"question_id": 7, "turns": ["t1", "t2"]})"
+                      << "\n";
   TaskConfig config = Config("prompts");
   config.paths = {path};
   config.count = 10;

@@ -84,7 +84,8 @@ TEST(Yaml, RefusesWhatItDoesNotTake) {
 
 TEST(Yaml, AliasBombEndsAtItsFirstAnchor) {
   std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n";
-  for (char c = 'b'; c < 'j'; ++c) bomb += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ", *" + char(c - 1) + "]\n";
+  for (char c = 'b'; c < 'j'; ++c)
+    bomb += std::string(1, c) + ": &" + c + " [*" + char(c - 1) + ", *" + char(c - 1) + "]\n";
   EXPECT_NE(ErrorOf(bomb).find("s.yaml:1:4: anchors and aliases"), std::string::npos) << ErrorOf(bomb);
 }
 

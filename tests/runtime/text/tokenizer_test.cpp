@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "runtime/text/byte_level_bpe.h"
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 #include "tests/runtime/text/small_vocabularies.h"
 
 namespace longshot {

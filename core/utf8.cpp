@@ -1,4 +1,4 @@
-#include "runtime/text/utf8.h"
+#include "core/utf8.h"
 
 #include "core/error.h"
 
