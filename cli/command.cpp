@@ -22,7 +22,6 @@ constexpr std::string_view kAbsentFlags[] = {"-md",
                                              "--spec-kv-budget",
                                              "--spec-exit-layer",
                                              "--exit-layer",
-                                             "--spec-margin",
                                              "--spec-rag-chunk-tokens",
                                              "--spec-rag-budget",
                                              "--spec-rag-threshold"};

@@ -143,7 +143,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   ParseTreeShape(options.drafter.tree.shape);  // of drafter none too
   if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
   StopMatcher(options.answer.stops);
-  const auto verifier = MakeVerifier(options.answer.verify);
+  const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);

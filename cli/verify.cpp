@@ -53,8 +53,8 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
   if (!frame.question.empty() || !frame.documents.empty()) {
     Throw(ErrorCode::kUsage, "--prompts holds the questions: leave -p and --doc out");
   }
-  TaskConfig task{
-      .kind = "prompts", .name = {}, .paths = {options.prompts}, .questions = {}, .count = options.count, .metric = {}};
+  TaskConfig task;
+  task.kind = "prompts", task.paths = {options.prompts}, task.count = options.count;
   std::vector<NamedPrompt> prompts;
   for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
     prompts.push_back({sample.id, EncodePrompt(tokenizer, frame, sample.document, sample.question)});
@@ -99,7 +99,7 @@ std::string PieceOf(const Tokenizer& tokenizer, Token token) {
 class Check {
  public:
   Check(GenerateOptions& options, const Tokenizer& tokenizer, ModelTarget& target)
-      : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier(options.answer.verify)) {}
+      : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier(options.answer.verify, options.answer.margin)) {}
 
   Answer Run(std::span<const Token> prompt, DrafterConfig config) {
     const auto drafter = MakeDrafter(config);
@@ -205,7 +205,7 @@ int RunVerify(std::span<const std::string> arguments) {
     }
     different += lines.back()["identical"] == false;
   }
-  const auto verifier = MakeVerifier(options.answer.verify);
+  const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
   const Exactness exactness = WorstExactness(*verifier, choice.exactness());
   Note(fmt::format("{} of {} prompts identical; label: {}", prompts.size() - static_cast<size_t>(different),
                    prompts.size(), Name(exactness)));

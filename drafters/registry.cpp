@@ -23,6 +23,10 @@ std::unique_ptr<Drafter> MakeChoosing(std::string_view type, const DrafterConfig
 
 constexpr std::string_view kAuto = "auto";
 
+int64_t OwnSequenceBytes(const DraftExtent& extent) {
+  return extent.own_kv_bytes + extent.vocab * ModelDrafter::kBytesPerToken;
+}
+
 constexpr std::array kDrafters = {
     DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false,
                  [](const DraftExtent&) { return int64_t{0}; },
@@ -40,9 +44,21 @@ constexpr std::array kDrafters = {
         }},
     DrafterEntry{"window", "the model itself, reading only the start and the recent part of its cache",
                  Exactness::kExact, true, false,
-                 [](const DraftExtent& extent) { return extent.vocab * WindowDrafter::kBytesPerToken; },
+                 [](const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<WindowDrafter>(config.proposal, config.window);
+                 }},
+    DrafterEntry{"rag", "a model that reads what retrieval found instead of the whole document", Exactness::kExact, true,
+                 false, OwnSequenceBytes,
+                 [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
+                   return std::make_unique<SequenceDrafter>("rag", DraftPrompt::kRetrieved, config.proposal,
+                                                            config.rag);
+                 }},
+    DrafterEntry{"draft-simple", "another model (-md) that reads the target's own prompt", Exactness::kExact, true,
+                 false, OwnSequenceBytes,
+                 [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
+                   return std::make_unique<SequenceDrafter>("draft-simple", DraftPrompt::kTarget, config.proposal,
+                                                            config.rag);
                  }},
     DrafterEntry{kAuto, "whichever of the others is expected to be fastest in the round, or none", Exactness::kExact,
                  true, false, [](const DraftExtent& extent) { return DrafterChoice(kAuto).MostBytes(extent); },

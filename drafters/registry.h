@@ -8,6 +8,7 @@
 
 #include "drafters/copy/copy.h"
 #include "drafters/proposal_config.h"
+#include "drafters/rag/sequence_drafter.h"
 #include "drafters/window/window.h"
 #include "runtime/spec/drafter.h"
 
@@ -25,6 +26,7 @@ struct DrafterConfig {
   TreeConfig tree;
   CopyConfig copy;
   WindowConfig window;
+  RagConfig rag;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -33,6 +35,7 @@ struct DrafterConfig {
     TreeConfig::VisitFields(self.tree, visit);
     CopyConfig::VisitFields(self.copy, visit);
     WindowConfig::VisitFields(self.window, visit);
+    RagConfig::VisitFields(self.rag, visit);
   }
 };
 
@@ -40,6 +43,7 @@ struct DrafterConfig {
 struct DraftExtent {
   int64_t context = 0;  ///< tokens of prompt and answer
   int64_t vocab = 0;
+  int64_t own_kv_bytes = 0;  ///< of a drafter's own sequence, weights of its own model included
 };
 
 /// One drafter that can be chosen by name.

@@ -53,6 +53,8 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   Progress progress("prefill");
   GenerateRequest generate;
   generate.prompt = request.prompt;
+  generate.draft_prompt = request.draft_prompt;
+  generate.draft_target = request.draft_target;
   generate.max_tokens = request.max_tokens;
   generate.end_tokens = tokenizer.vocabulary().end_of_generation;
   generate.ignore_eos = request.ignore_eos;

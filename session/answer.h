@@ -17,6 +17,8 @@ namespace longshot {
 /// One question to one drafter, as text.
 struct AnswerRequest {
   std::span<const Token> prompt;
+  std::span<const Token> draft_prompt = {};  ///< as in `GenerateRequest`, as the next
+  Target* draft_target = nullptr;
   SamplingConfig sampling;
   uint64_t seed = 0;
   int64_t max_tokens = -1;  ///< -1: until the context is full

@@ -43,6 +43,13 @@ VerificationCost Measure(const PassTimer& timer) {
   return VerificationCost(std::move(points));
 }
 
+/// The cost of a draft pass that is measured: of several drafters that run a model the first one's, the others learn
+/// theirs as they go.
+template <class Config>
+auto& DraftCostOf(Config& config) {
+  return DrafterChoice(config.type).Has("window") ? config.window.draft_cost : config.rag.draft_cost;
+}
+
 /// As the configuration stores it.
 std::string CostText(const VerificationCost& cost) {
   if (cost.max_rows() == 1) return DraftPlan().cost.ToText();
@@ -56,11 +63,11 @@ void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config,
   const VerificationCost cost = Measure(timer);
   plan.verification_ms.assign(cost.points().begin(), cost.points().end());
   if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
-  if (runs_model && config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / cost.Ms(1);
+  if (runs_model && DraftCostOf(config) == 0) DraftCostOf(config) = timer.draft_ms() / cost.Ms(1);
   if (plan.limits.max_nodes > 0) return;
   // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
   const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
-  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? config.window.draft_cost * cost.Ms(1) : 0});
+  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? DraftCostOf(config) * cost.Ms(1) : 0});
   if (config.proposal.max_depth > 0) {
     plan.limits.max_depth = std::min(plan.limits.max_nodes, config.proposal.max_depth);
   }
@@ -75,7 +82,7 @@ void RequireOnePass(const DrafterConfig& config, int64_t max_rows) {
 
 bool NeedsTiming(const DrafterConfig& config) {
   if (config.type == "none") return false;
-  const bool wants_ratio = DrafterChoice(config.type).draws_own_law() && config.window.draft_cost == 0;
+  const bool wants_ratio = DrafterChoice(config.type).draws_own_law() && DraftCostOf(config) == 0;
   return ExplicitLimits(config).max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio;
 }
 
@@ -101,7 +108,7 @@ DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
   if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
-  if (choice.draws_own_law()) plan.pass_cost = config.window.draft_cost;
+  if (choice.draws_own_law()) plan.pass_cost = DraftCostOf(config);
   config.proposal.max_depth = plan.limits.max_depth;
   plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;

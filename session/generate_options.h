@@ -51,6 +51,7 @@ struct AnswerOptions {
   bool ignore_eos = false;
   std::vector<std::string> stops;
   std::string verify{VerifierNames().front()};
+  MarginConfig margin;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -83,6 +84,7 @@ struct AnswerOptions {
                 .choices = {VerifierNames().begin(), VerifierNames().end()},
                 .help = "acceptance rule"},
           self.verify);
+    MarginConfig::VisitFields(self.margin, visit);
   }
 };
 

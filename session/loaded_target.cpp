@@ -53,7 +53,7 @@ TokenTree ProbeTree(int rows, int width) {
 
 }  // namespace
 
-DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config) {
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, int64_t own_tokens) {
   constexpr int kTreeWidth = 4;
   constexpr int kRepeats = 2;
   const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
@@ -64,7 +64,9 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
     return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
   };
   timer.draft_ms = [&] {
-    WindowPolicy window(config.window.sink, config.window.recent);
+    // A sequence of its own costs what a window as long as it does.
+    const bool has_window = DrafterChoice(config.type).Has("window");
+    WindowPolicy window(has_window ? config.window.sink : 0, has_window ? config.window.recent : own_tokens);
     return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
   return ResolveDraft(config, timer);
@@ -78,7 +80,10 @@ void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& reque
     return;
   }
   request.draft.limits = RoomForDrafts(config);
-  request.measure = [&](SequenceId sequence) { return MeasureDraft(target, sequence, config); };
+  const int64_t own_tokens = std::max<int64_t>(1, std::ssize(request.draft_prompt));
+  request.measure = [&target, &config, own_tokens](SequenceId sequence) {
+    return MeasureDraft(target, sequence, config, own_tokens);
+  };
 }
 
 }  // namespace longshot

@@ -40,8 +40,9 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
                         const TargetNeeds& needs);
 
 /// Resolves the drafter's open limits from passes timed on a sequence as it stands: chains, or trees of four children a
-/// node for a drafter that branches; the window drafter's own passes through its view. Errors: those of `ResolveDraft`.
-DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config);
+/// node for a drafter that branches; a draft pass through the window drafter's view or over `own_tokens` rows.
+/// Errors: those of `ResolveDraft`.
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, int64_t own_tokens);
 
 /// Has an answer's proposals sized as `config` says or, where it leaves that open, by `MeasureDraft` on the answer's
 /// own sequence behind its first token: nobody waits for measurements. Target and config must outlive the request.

@@ -10,7 +10,7 @@ namespace longshot {
 namespace {
 
 /// Names of conventions that other versions know.
-constexpr std::array kOtherDrafters = {"rag", "early-exit", "longspec", "draft-simple"};
+constexpr std::array kOtherDrafters = {"early-exit", "longspec"};
 
 void RequireSupported(const std::string& type) {
   if (std::find(kOtherDrafters.begin(), kOtherDrafters.end(), type) == kOtherDrafters.end()) return;
@@ -37,6 +37,19 @@ void RequireUsed(std::string_view flag, const std::string& type, std::string_vie
         owner);
 }
 
+/// What the rule rapid can take.
+void RequireChains(const GenerateOptions& options) {
+  const bool rapid = options.answer.verify == "rapid";
+  if (options.answer.margin.eta > 0 && !rapid) {
+    Throw(ErrorCode::kUsage, "--spec-margin has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid",
+          options.answer.verify);
+  }
+  const DrafterChoice choice(options.drafter.type);
+  if (rapid && choice.Has("token-recycling") && options.drafter.tree.mode != "off") {
+    Throw(ErrorCode::kUsage, "--spec-verify rapid verifies chains: add --spec-tree off, or leave token-recycling out");
+  }
+}
+
 }  // namespace
 
 void RequireConsistent(const GenerateOptions& options) {
@@ -48,12 +61,14 @@ void RequireConsistent(const GenerateOptions& options) {
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
   RequireUsed(ChangedFlag(drafter.copy), drafter.type, "copy");
   RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
+  if (!choice.Has("draft-simple")) RequireUsed(ChangedFlag(drafter.rag), drafter.type, "rag");
   if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
     Throw(ErrorCode::kUsage,
           "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or use "
           "--spec-verify coupled",
           options.sampling.temperature);
   }
+  RequireChains(options);
 }
 
 }  // namespace longshot

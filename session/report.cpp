@@ -49,6 +49,7 @@ json MetricsJson(const GenerationMetrics& metrics) {
           {"acceptance_rate_per_position", metrics.AcceptancePerPosition()},
           {"conditional_acceptance_rate_per_position", metrics.ConditionalAcceptancePerPosition()},
           {"acceptance_histogram", metrics.acceptance_histogram},
+          {"law_shift", metrics.law_shift},
           {"target_passes", metrics.target_passes},
           {"emitted_tokens", metrics.emitted_tokens}};
 }

@@ -8,25 +8,31 @@
 #include "core/printable.h"
 #include "verifier/coupled.h"
 #include "verifier/greedy.h"
+#include "verifier/rapid.h"
 #include "verifier/rejection.h"
 
 namespace longshot {
 namespace {
 
 template <class Rule>
-std::unique_ptr<Verifier> Make() {
+std::unique_ptr<Verifier> Make(const MarginConfig&) {
   return std::make_unique<Rule>();
+}
+
+std::unique_ptr<Verifier> MakeRapid(const MarginConfig& margin) {
+  return std::make_unique<RapidRule>(margin.eta, margin.guard == "draft" ? MarginGuard::kDraft : MarginGuard::kEnriched);
 }
 
 struct Entry {
   std::string_view name;
-  std::unique_ptr<Verifier> (*make)();
+  std::unique_ptr<Verifier> (*make)(const MarginConfig& margin);
 };
 
 constexpr std::array kRules = {
     Entry{"coupled", Make<CoupledRule>},
     Entry{"greedy", Make<GreedyRule>},
     Entry{"rejection", Make<RejectionRule>},
+    Entry{"rapid", MakeRapid},
 };
 
 constexpr auto kNames = [] {
@@ -39,9 +45,9 @@ constexpr auto kNames = [] {
 
 std::span<const std::string_view> VerifierNames() { return kNames; }
 
-std::unique_ptr<Verifier> MakeVerifier(std::string_view name) {
+std::unique_ptr<Verifier> MakeVerifier(std::string_view name, const MarginConfig& margin) {
   for (const Entry& rule : kRules) {
-    if (rule.name == name) return rule.make();
+    if (rule.name == name) return rule.make(margin);
   }
   Throw(ErrorCode::kConfig, "verification rule: expected one of {}, got '{}'; set --spec-verify",
         fmt::join(kNames, ", "), Printable(name));

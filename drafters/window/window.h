@@ -1,14 +1,7 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <span>
-#include <vector>
-
-#include "drafters/pay_rule.h"
-#include "drafters/proposal_config.h"
+#include "drafters/model_drafter.h"
 #include "runtime/kv/kv_view.h"
-#include "runtime/spec/drafter.h"
 
 namespace longshot {
 
@@ -48,66 +41,22 @@ struct WindowConfig {
 
 /// The target drafts for itself through a view of its own cache that keeps the first `sink` and the most
 /// recent `recent` rows: no training, no second model, constant KV per draft pass. Each drafted token costs
-/// one pass over its newest node alone. Coupled, it draws with the target's own noise; otherwise it samples
-/// its law and hands it to the rejection rule. A chain ends where one more pass would no longer pay. Source:
-/// Chen et al. 2024, "MagicDec", arXiv 2408.11049, its StreamingLLM variant, on the shared store at absolute
-/// positions; draws: exactness of coupled sampling as in Daliri et al. 2024, arXiv 2408.07978.
-class WindowDrafter final : public Drafter {
+/// one pass over its newest node alone. Source: Chen et al. 2024, "MagicDec", arXiv 2408.11049, its StreamingLLM
+/// variant, on the shared store at absolute positions.
+class WindowDrafter final : public ModelDrafter {
  public:
-  /// Held for each entry of the vocabulary, at most: a law three times, with room to grow.
-  static constexpr int64_t kBytesPerToken = 2 * (4 + 8 + 8 + 4 + 4 + 8);
-
   WindowDrafter(const ProposalConfig& proposal, const WindowConfig& config);
 
   std::string_view name() const override { return "window"; }
-  void Begin(const DraftContext& context) override;
-  void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
-  void Observe(const RoundView& round) override;
-  std::optional<Prospect> Foresee(const DraftBudget& budget) const override;
-  IdleRounds idle() const override { return idle_; }
-  int64_t bytes() const override;
 
  private:
-  static constexpr int kMarginBins = 8;
+  void BeginModel(const DraftContext& context) override;
+  void BeginRound(std::span<const Token> history) override;
+  std::span<const float> LogitsAfter(const TokenTree& tree, NodeId node) override;
 
-  struct Draw {
-    Token token = kNoToken;
-    double margin = 0;  ///< how clearly it won, in nats
-  };
-
-  static int MarginBin(double margin);
-  void ResetRates();
-  /// Whether this round drafts a token though it does not pay, so that a change is noticed.
-  bool Probing() const;
-  int64_t MostTokens(const DraftBudget& budget) const;
-  ChainPrices Prices(const DraftBudget& budget) const;
-  /// Whether one more draft pass pays behind a chain of `drafted` tokens, all accepted with chance
-  /// `accepted`.
-  bool NextPassPays(double accepted, int64_t drafted, const DraftBudget& budget) const;
-  /// Logits [V] after `node`, the newest one, as the view sees it.
-  std::span<const float> ScoreNode(const TokenTree& tree, NodeId node, const KvView& view);
-  Draw DrawAfter(std::span<const float> logits, std::span<const Token> history, const DraftBudget& budget);
-  Draw DrawCoupled(std::span<const float> logits, int64_t position) const;
-  Draw DrawSampled(NodeId parent, uint32_t round);
-
-  ProposalConfig proposal_;
   WindowConfig config_;
   WindowPolicy policy_;
-  DraftContext context_;
-  bool sampled_ = false;                           ///< tokens carry their law to the rejection rule
-  std::array<AcceptanceRate, kMarginBins> rates_;  ///< by margin
-  AcceptanceRate any_rate_;                        ///< over all margins: what a token not yet drawn can hope for
-  PayRule pay_;
-  int64_t idle_rounds_ = 0;  ///< since the last draft pass
-  PassCost cost_;            ///< of the round in flight
-  double pass_cost_ = 0;     ///< of one of its draft passes
-  int64_t passes_ = 0;       ///< draft passes of the round in flight
-  IdleRounds idle_;
-  std::vector<Token> drafted_;
-  std::vector<double> margins_;
-  Distribution law_;
-  DraftLaw draft_law_;
-  std::vector<double> weights_;
+  const KvView* view_ = nullptr;  ///< of the round in flight
 };
 
 }  // namespace longshot

@@ -30,6 +30,9 @@ struct DraftSizes {
 
 struct GenerateRequest {
   std::span<const Token> prompt = {};  ///< at least one token; the last is pending when decoding begins
+  /// For drafters with a text or a model of their own, as in `DraftContext`.
+  std::span<const Token> draft_prompt = {};
+  Target* draft_target = nullptr;
   int64_t max_tokens = -1;             ///< -1: until the context is full
   std::vector<Token> end_tokens = {};  ///< end the answer; not part of the text
   bool ignore_eos = false;             ///< end tokens are tokens like any other

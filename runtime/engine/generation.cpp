@@ -97,6 +97,9 @@ bool Generation::Prefill() {
   parts_.drafter->Begin({.target = parts_.target,
                          .sequence = sequence_.id(),
                          .prompt = request_.prompt,
+                         .draft_prompt = request_.draft_prompt,
+                         .draft_target = request_.draft_target,
+                         .max_tokens = limit_,
                          .prefill = prefill.tap,
                          .sampler = &sampler_,
                          .noise = noise_,
@@ -128,6 +131,7 @@ bool Generation::Round() {
   laws_.Bind(scored_, &tree_, history_);
   KeyedRandom random(request_.seed, kNoiseSequence, round_);
   parts_.verifier->Verify(tree_, laws_, noise_, random, verdict_);
+  result_.metrics.law_shift += verdict_.shift;
   time.verify += watch_.LapMs();
   Emit();
   watch_.LapMs();

@@ -32,6 +32,7 @@ struct PhaseTimes {
 struct GenerationMetrics {
   int64_t prompt_tokens = 0;   ///< after an interrupt while the prompt was read: those that were
   int64_t cached_tokens = 0;   ///< of them, with rows from an earlier run
+  double law_shift = 0;        ///< `Verdict::shift`, summed: how far the output's law is from the target's
   int64_t emitted_tokens = 0;  ///< every token a target pass added, end tokens included
   int64_t target_passes = 0;
   int64_t num_drafts = 0;  ///< rounds with a non-empty draft

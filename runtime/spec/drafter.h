@@ -30,6 +30,10 @@ struct DraftContext {
   Target* target = nullptr;  ///< for drafters that read the target through a view
   SequenceId sequence = 0;
   std::span<const Token> prompt = {};
+  /// For drafters with a text of their own: what they read before the answer; empty: there is none.
+  std::span<const Token> draft_prompt = {};
+  Target* draft_target = nullptr;  ///< another model that drafts, of the same vocabulary; nullptr: the target itself
+  int64_t max_tokens = 0;          ///< of the answer
   const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
   const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
   /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the

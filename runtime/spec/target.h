@@ -34,8 +34,8 @@ class ScoredRows {
 struct ScoreRequest {
   SequenceId sequence = 0;
   const TokenTree* tree = nullptr;
-  /// Rows [first_node, size) are computed. Above 0 only in a draft pass: rows before it were written in this
-  /// round.
+  /// Rows [first_node, size) are computed. Those before it were written in this round, without a view if this pass
+  /// has none.
   NodeId first_node = 0;
   const KvView* view = nullptr;  ///< nullptr: every committed row, the truth that verification reads
 };

@@ -15,6 +15,9 @@ namespace longshot {
 struct Verdict {
   std::vector<NodeId> path;  ///< root first, so never empty
   Token next = kNoToken;
+  /// Total variation between the laws that accepted or rejected the drafted tokens and the target's, summed over the
+  /// positions that were decided; 0 of exact rules.
+  double shift = 0;
 };
 
 /// The target's laws at the nodes of a tree, made on demand: only nodes on the accepted path are ever asked

@@ -26,9 +26,9 @@ TEST(OptionConflicts, DefaultsOfEveryDrafterAreFine) {
 
 TEST(OptionConflicts, ListsAndOtherVersionsDrafters) {
   EXPECT_EQ(Conflict(With("copy,window")), "no error");
-  EXPECT_EQ(Conflict(With("rag")),
-            "--spec-type rag: it is not supported by this version; name one of none, copy, token-recycling, window, "
-            "auto");
+  EXPECT_EQ(Conflict(With("early-exit")),
+            "--spec-type early-exit: it is not supported by this version; name one of none, copy, token-recycling, "
+            "window, rag, draft-simple, auto");
   EXPECT_NE(Conflict(With("copy,coppy")).find("did you mean copy?"), std::string::npos);
   EXPECT_NE(Conflict(With("coppy")).find("did you mean copy?"), std::string::npos);
 }

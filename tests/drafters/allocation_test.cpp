@@ -69,6 +69,7 @@ int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t lea
   int64_t tokens = 0, warm = 0;
   GenerateRequest request;
   request.prompt = prompt;
+  GiveDraftSource(target, request);
   request.max_tokens = kTokens;
   request.ignore_eos = true;
   request.sampling = loop.sampling;
@@ -114,7 +115,7 @@ TEST_P(DecodeLoop, AllocatesNothingAfterWarmUp) {
     EXPECT_EQ(AllocationsAfterWarmUp(model_, coupled), 0) << testing::PrintToString(coupled);
   }
   // The law of a drawn token takes memory the first time that a proposal reaches its depth: ids and weights.
-  const int64_t laws = drafter == "window" || drafter == "auto" ? 2 * kDepth : 0;
+  const int64_t laws = GetParam().draws_own_law ? 2 * kDepth : 0;
   for (const SamplingConfig& sampling : {usual, flat}) {
     const Loop rejection{drafter, "rejection", sampling};
     EXPECT_LE(AllocationsAfterWarmUp(model_, rejection), laws) << testing::PrintToString(rejection);

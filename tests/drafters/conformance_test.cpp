@@ -62,6 +62,7 @@ std::unique_ptr<Drafter> Make(const Trial& run) {
   DrafterConfig config = run.config;
   config.type = run.drafter;
   if (config.window.draft_cost == 0) config.window.draft_cost = 0.1;
+  config.rag.draft_cost = config.window.draft_cost;
   return MakeDrafter(config);
 }
 
@@ -69,6 +70,7 @@ GenerateResult Generate(const Trial& run, Target& target, Drafter& drafter) {
   const auto rule = MakeVerifier(run.rule);
   const std::vector<Token> prompt = Prompt(run);
   GenerateRequest request = Request(run, prompt);
+  GiveDraftSource(target, request);
   double now_ms = 0;
   request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
   return Engine(&target, rule.get(), &drafter).Generate(request);

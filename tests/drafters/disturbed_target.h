@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <span>
+#include <map>
 #include <vector>
 
 #include "core/error.h"
@@ -37,16 +38,20 @@ class DisturbedTarget final : public Target {
   int64_t vocab_size() const override { return options_.vocab; }
   int64_t max_context() const override { return options_.max_context; }
   int64_t max_rows() const override { return options_.max_rows; }
+  /// The first open sequence is the target's; those opened beside it are drafters' own.
   SequenceId Open(int64_t) override {
-    committed_.clear();
-    return 0;
+    SequenceId sequence = 0;
+    while (sequences_.contains(sequence)) ++sequence;
+    sequences_[sequence] = {};
+    return sequence;
   }
-  void Close(SequenceId) override {}
-  int64_t committed(SequenceId) const override { return static_cast<int64_t>(committed_.size()); }
+  void Close(SequenceId sequence) override { sequences_.erase(sequence); }
+  int64_t committed(SequenceId sequence) const override { return std::ssize(sequences_.at(sequence).committed); }
 
   bool Prefill(const PrefillRequest& request) override {
-    const size_t begin = committed_.size();
-    committed_.insert(committed_.end(), request.tokens.begin(), request.tokens.end());
+    std::vector<Token>& tokens = sequences_.at(request.sequence).committed;
+    const size_t begin = tokens.size();
+    tokens.insert(tokens.end(), request.tokens.begin(), request.tokens.end());
     if (request.tap == nullptr || request.tap_k <= 0) return true;
     const size_t rows = std::min<size_t>(request.tap_rows, request.tokens.size());
     request.tap->first_position = static_cast<int64_t>(begin + request.tokens.size() - rows);
@@ -55,7 +60,7 @@ class DisturbedTarget final : public Target {
     std::vector<float> logits(options_.vocab);
     for (size_t row = 0; row < rows; ++row) {
       const size_t at = request.tap->first_position + row;
-      Logits(at > 0 ? committed_[at - 1] : 0, committed_[at], false, logits);
+      Logits(at > 0 ? tokens[at - 1] : 0, tokens[at], false, logits);
       TopKIds(logits, std::span(request.tap->top).subspan(row * request.tap_k, request.tap_k));
     }
     return true;
@@ -65,31 +70,33 @@ class DisturbedTarget final : public Target {
     CHECK(requests.size() == 1);
     const ScoreRequest& request = requests[0];
     const TokenTree& tree = *request.tree;
-    CHECK(request.first_node == 0 || request.view != nullptr);
     CHECK(tree.size() - request.first_node <= options_.max_rows);
-    const bool through_view = request.view != nullptr;
-    passes.push_back({committed(0), tree.size() - request.first_node, request.first_node, through_view,
+    const bool through_view = request.view != nullptr, disturbed = through_view || request.sequence != 0;
+    Sequence& sequence = sequences_.at(request.sequence);
+    const std::vector<Token>& tokens = sequence.committed;
+    passes.push_back({std::ssize(tokens), tree.size() - request.first_node, request.first_node, through_view,
                       through_view ? request.view->tail_begin() : 0});
-    tree_ = tree;
+    sequence.tree = tree;
     logits_.resize((tree.size() - request.first_node) * options_.vocab);
     for (NodeId node = request.first_node; node < tree.size(); ++node) {
-      const Token before = node > 0 ? tree.token(tree.parent(node)) : committed_.empty() ? 0 : committed_.back();
-      Logits(before, tree.token(node), through_view,
+      const Token before = node > 0 ? tree.token(tree.parent(node)) : tokens.empty() ? 0 : tokens.back();
+      Logits(before, tree.token(node), disturbed,
              std::span(logits_).subspan((node - request.first_node) * options_.vocab, options_.vocab));
     }
     rows_ = ScoredRows(request.first_node, tree.size() - request.first_node, logits_, options_.vocab);
     return {&rows_, 1};
   }
 
-  void Commit(SequenceId, std::span<const NodeId> path) override {
-    for (NodeId node : path) committed_.push_back(tree_.token(node));
+  void Commit(SequenceId sequence, std::span<const NodeId> path) override {
+    Sequence& at = sequences_.at(sequence);
+    for (NodeId node : path) at.committed.push_back(at.tree.token(node));
   }
 
   /// Logits after `... before, last`.
-  void Logits(Token before, Token last, bool through_view, std::span<float> out) const {
+  void Logits(Token before, Token last, bool disturbed, std::span<float> out) const {
     for (int64_t token = 0; token < options_.vocab; ++token) {
       double logit = options_.sharpness * Noise(before, last, static_cast<Token>(token), 0);
-      if (through_view) logit += options_.disturbance * Noise(before, last, static_cast<Token>(token), 1);
+      if (disturbed) logit += options_.disturbance * Noise(before, last, static_cast<Token>(token), 1);
       out[token] = static_cast<float>(logit);
     }
   }
@@ -101,9 +108,13 @@ class DisturbedTarget final : public Target {
     return CoupledNoise{.seed = options_.seed * 2 + salt, .sequence = before}.At(last, token);
   }
 
+  struct Sequence {
+    std::vector<Token> committed;
+    TokenTree tree;  ///< scored last
+  };
+
   Options options_;
-  std::vector<Token> committed_;
-  TokenTree tree_;
+  std::map<SequenceId, Sequence> sequences_;
   std::vector<float> logits_;
   ScoredRows rows_;
 };

@@ -10,6 +10,7 @@
 
 #include "core/rng.h"
 #include "drafters/registry.h"
+#include "runtime/engine/engine.h"
 
 namespace longshot {
 
@@ -29,8 +30,15 @@ inline std::unique_ptr<Drafter> MakeEagerDrafter(std::string_view name) {
   DrafterConfig config;
   config.type = name;
   config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
+  config.rag.draft_cost = 0.05;
   config.copy.min_match = 1;
   return MakeDrafter(config);
+}
+
+/// What drafters with a text or a model of their own work with: the end of the prompt, and the target as the model.
+inline void GiveDraftSource(Target& target, GenerateRequest& request) {
+  request.draft_prompt = request.prompt.last(std::min<size_t>(request.prompt.size(), 60));
+  request.draft_target = &target;
 }
 
 /// Random tokens of which 40 are repeated 70 later, as documents repeat themselves. REQUIRES: length >= 130.

@@ -37,7 +37,7 @@ TEST(Registry, NamesAreUniqueAndMakeWhatTheyName) {
 TEST(Registry, AnUnknownDrafterIsToldTheNearestAndAll) {
   EXPECT_EQ(ErrorOf(ErrorCode::kUsage, [] { FindDrafter("token-recyling"); }),
             "--spec-type: there is no drafter \"token-recyling\"; did you mean token-recycling? "
-            "Known: none, copy, token-recycling, window, auto");
+            "Known: none, copy, token-recycling, window, rag, draft-simple, auto");
 }
 
 TEST(DrafterChoice, ANameIsItselfAndAListIsChosenFrom) {

@@ -178,7 +178,7 @@ TEST(ExhaustiveLaw, PointMassesAreFollowedByEveryRule) {
   const Sampler greedy(SamplingConfig{.temperature = 0});
   for (const std::string_view name : VerifierNames()) {
     const auto rule = MakeVerifier(name);
-    TreeBuilder builder(&draft, Style::kNoReplacement, {2});
+    TreeBuilder builder(&draft, Style::kNoReplacement, {name == "rapid" ? 1 : 2});  // chains alone
     EnumeratingRandom random;
     do {
       TokenTree tree(kPending);

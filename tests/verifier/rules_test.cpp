@@ -62,7 +62,7 @@ TEST(Rules, AnUnknownNameListsTheKnownOnes) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kConfig);
     EXPECT_STREQ(error.what(),
-                 "verification rule: expected one of coupled, greedy, rejection, got 'typical'; set --spec-verify");
+                 "verification rule: expected one of coupled, greedy, rejection, rapid, got 'typical'; set --spec-verify");
   }
 }
 

@@ -84,7 +84,7 @@ class TableTarget final : public Target {
     Entry& entry = At(request.sequence);
     CHECK(tree.size() <= options_.max_rows, "{} rows", tree.size());
     CHECK(std::ssize(entry.tokens) + tree.size() <= entry.capacity, "{} rows do not fit", tree.size());
-    CHECK(request.first_node == 0 || request.view != nullptr, "a resumed pass is a draft pass");
+    CHECK(request.first_node == 0 || request.view != nullptr || entry.verified, "rows of a draft pass are built on");
     CHECK(request.first_node <= std::ssize(entry.round), "rows before {} were not computed", request.first_node);
     ++(request.view ? draft_passes_ : verify_passes_);
     entry.round.resize(request.first_node);
@@ -95,7 +95,7 @@ class TableTarget final : public Target {
       const auto row = request.view ? table_.ShortRow(tree.token(node)) : Row(entry, tree, node);
       logits_.insert(logits_.end(), row.begin(), row.end());
     }
-    entry.verified = request.view == nullptr;
+    entry.verified = request.view == nullptr && (request.first_node == 0 || entry.verified);
     scored_ = ScoredRows(request.first_node, tree.size() - request.first_node, logits_, options_.vocab);
     return {&scored_, 1};
   }
