@@ -7,10 +7,16 @@
 #include "cli/command.h"
 #include "core/error.h"
 #include "core/printable.h"
+#include "experiments/plan.h"
+#include "session/answer.h"
+#include "session/interrupt.h"
 #include "session/loaded_target.h"
 #include "session/output.h"
+#include "session/prompt.h"
 #include "session/report.h"
 #include "session/session.h"
+#include "tasks/task.h"
+#include "verifier/rules.h"
 
 namespace longshot {
 namespace {
@@ -32,15 +38,18 @@ struct DoctorOptions {
           self.other);
     visit(Field{.name = "depth",
                 .flags = "-d,--n-depth",
-                .minimum = 16,
+                .minimum = 256,
                 .maximum = 1 << 30,
                 .unit = "tokens",
-                .help = "context at which passes are timed"},
+                .help = "context at which passes are timed and drafters tried"},
           self.depth);
     visit(Field{.name = "json", .flags = "--json", .unit = "FILE", .help = "write the findings"}, self.json);
     RuntimeOptions::VisitFields(self.runtime, visit);
   }
 };
+
+/// Tokens of the answer in which drafters are tried.
+constexpr int64_t kTried = 96;
 
 /// Pieces that two vocabularies have at the same id or not; the first few that differ.
 json CompareVocabularies(const Vocabulary& a, const Vocabulary& b) {
@@ -115,56 +124,105 @@ void TellMachine(const LoadedTarget& loaded, const DoctorOptions& options, int64
                   options.depth, kv / weights, weights / (weights + kv)));
 }
 
-/// Passes timed behind `depth` tokens, whatever they are: only their time is told.
-DraftPlan TimePasses(ModelTarget& target, int64_t depth, int64_t capacity) {
-  std::vector<Token> filler(static_cast<size_t>(depth));
-  for (int64_t i = 0; i < depth; ++i)
-    filler[static_cast<size_t>(i)] = static_cast<Token>((i * 7919 + 13) % target.vocab_size());
-  const SequenceId sequence = target.Open(capacity);
-  PrefillRequest prefill;
-  prefill.sequence = sequence;
-  prefill.tokens = filler;
-  target.Prefill(prefill);
-  DrafterConfig window;
-  window.type = "window";
-  DraftPlan plan = MeasureDraft(target, sequence, window);
-  target.Close(sequence);
-  return plan;
+/// A question about a made document, `depth` tokens in all.
+std::vector<Token> MadePrompt(const Tokenizer& tokenizer, int64_t depth) {
+  constexpr int64_t kQuestion = 96;  // and chat format, about
+  TaskConfig task;
+  task.kind = "turns";
+  task.count = 1;
+  task.length = std::max<int64_t>(1, depth - kQuestion);
+  const TaskSample sample = MakeSamples(task, ContextOf(tokenizer)).front();
+  PromptOptions options;
+  return EncodePrompt(tokenizer, options, sample.document, sample.question);
 }
 
-/// What each way of drafting needs to gain, and which needs least.
-void TellBreakEven(const DraftPlan& plan, int64_t depth, json& report) {
-  const VerificationCost cost{plan.verification_ms};
-  report["verification_ms"] = plan.ToJson()["verification_ms"];
+/// The answer to `prompt` with `auto`: passes timed on the way, and what each drafter got.
+Answer Try(LoadedTarget& loaded, const Tokenizer& tokenizer, std::span<const Token> prompt) {
+  DrafterConfig config;
+  config.type = "auto";
+  const auto drafter = MakeDrafter(config);
+  const auto verifier = MakeVerifier(AnswerOptions().verify);
+  Engine engine(loaded.target.get(), verifier.get(), drafter.get());
+  AnswerRequest request;
+  request.prompt = prompt, request.seed = 1, request.max_tokens = kTried, request.ignore_eos = true;
+  SizeDrafts(*loaded.target, config, request);
+  return RunAnswer(engine, tokenizer, request);
+}
+
+/// The most that chains of one acceptance rate gain over plain decoding, over their lengths.
+double ExpectedSpeedup(const VerificationCost& cost, double draft, double acceptance) {
+  double best = 1, tokens = 1, chance = 1;
+  for (int64_t n = 1; n < cost.max_rows(); ++n) {
+    tokens += chance *= acceptance;
+    best = std::max(best, tokens / (cost.Ms(static_cast<int>(n + 1)) / cost.Ms(1) + static_cast<double>(n) * draft));
+  }
+  return best;
+}
+
+/// What a drafter needs to gain, what it got, and what that promises.
+struct Offer {
+  std::string name;
+  double draft_cost = 0;  ///< of a token, in single-row passes
+  BreakEven even;
+  int64_t drafted = 0, accepted = 0;
+  double speedup = 1;
+
+  json ToJson() const {
+    const bool gains = even.length > 0;
+    return {{"drafter", name},
+            {"draft_cost", draft_cost},
+            {"acceptance", gains ? json(even.acceptance) : json(nullptr)},
+            {"length", even.length},
+            {"tried_tokens", drafted},
+            {"accepted_tokens", accepted},
+            {"expected_speedup", drafted > 0 ? json(speedup) : json(nullptr)}};
+  }
+  std::string Line() const {
+    const std::string cost = draft_cost > 0 ? fmt::format("{:.2f} of a step per token", draft_cost) : "drafts for free";
+    std::string text = fmt::format("{} ({}): ", name, cost);
+    if (even.length == 0) return text + "cannot gain at this context\n";
+    text += fmt::format("gains from {:.0f} % acceptance on, drafting {} tokens", even.acceptance * 100, even.length);
+    if (drafted == 0) return text + "; found nothing to draft here\n";
+    const double rate = static_cast<double>(accepted) / static_cast<double>(drafted);
+    return text + fmt::format("; here {:.0f} % of {} were accepted: {:.2f} times plain\n", rate * 100, drafted, speedup);
+  }
+};
+
+std::vector<Offer> OffersOf(const Answer& answer, const VerificationCost& cost) {
+  std::vector<Offer> offers;
+  for (const ArmRounds& arm : answer.result.metrics.arms) {
+    Offer offer;
+    offer.name = arm.name, offer.draft_cost = arm.name == "window" ? answer.draft.pass_cost : 0;
+    offer.even = FindBreakEven(cost, offer.draft_cost);
+    offer.drafted = arm.drafted, offer.accepted = arm.accepted;
+    if (arm.drafted > 0) {
+      const double rate = static_cast<double>(arm.accepted) / static_cast<double>(arm.drafted);
+      offer.speedup = ExpectedSpeedup(cost, offer.draft_cost, rate);
+    }
+    offers.push_back(std::move(offer));
+  }
+  return offers;
+}
+
+/// What each way of drafting needs to gain, and which promises most.
+void TellDrafters(const Answer& answer, int64_t depth, json& report) {
+  const VerificationCost cost{answer.draft.verification_ms};
+  report["verification_ms"] = answer.draft.ToJson()["verification_ms"];
   WriteOutput("verification:");
   for (const auto& point : cost.points()) WriteOutput(fmt::format(" {} rows {:.1f} ms", point.rows, point.ms));
-  WriteOutput("\n");
-  struct Offer {
-    const char* name;
-    const char* what;
-    double draft_cost;
-  };
-  const Offer offers[] = {{"copy, token-recycling", "look-ups, drafting costs nothing", 0},
-                          {"window", "the model on a window of its cache", plan.pass_cost}};
+  WriteOutput(fmt::format("\na question about a made document, {} tokens answered with auto:\n", kTried));
   report["break_even"] = json::array(), report["best"] = nullptr;
-  double least = 1;
-  for (const Offer& offer : offers) {
-    const BreakEven even = FindBreakEven(cost, offer.draft_cost);
-    const bool gains = even.length > 0;
-    report["break_even"].push_back({{"drafter", offer.name},
-                                    {"draft_cost", offer.draft_cost},
-                                    {"acceptance", gains ? json(even.acceptance) : json(nullptr)},
-                                    {"length", even.length}});
-    WriteOutput(gains
-                    ? fmt::format("{} ({}; {:.2f} of a step per token): gains from {:.0f} % acceptance on, drafting {} "
-                                  "tokens\n",
-                                  offer.name, offer.what, offer.draft_cost, even.acceptance * 100, even.length)
-                    : fmt::format("{} ({}): cannot gain at this context\n", offer.name, offer.what));
-    if (gains && even.acceptance < least) least = even.acceptance, report["best"] = offer.name;
+  double most = 1;
+  for (const Offer& offer : OffersOf(answer, cost)) {
+    WriteOutput(offer.Line());
+    report["break_even"].push_back(offer.ToJson());
+    if (offer.speedup > most) most = offer.speedup, report["best"] = offer.name;
   }
-  if (report["best"].is_null()) return;
-  WriteOutput(fmt::format("lowest bar at {} tokens: {}; `auto` measures acceptance as it goes and takes the best\n",
-                          depth, report["best"].get<std::string>()));
+  WriteOutput(report["best"].is_null()
+                  ? fmt::format("best at {} tokens: none, plain decoding\n", depth)
+                  : fmt::format("best at {} tokens on such a text: {}, {:.2f} times plain; `auto` measures as it goes "
+                                "and takes the best\n",
+                                depth, report["best"].get<std::string>(), most));
 }
 
 }  // namespace
@@ -186,12 +244,15 @@ int RunDoctor(std::span<const std::string> arguments) {
   WriteOutput(fmt::format("model: {}, {} layers, vocabulary of {}, context {}\n", options.runtime.file.model,
                           config.layers, config.vocab_size, UsableContext(config)));
   if (!options.other.empty()) report["vocabularies"] = TellVocabularies(tokenizer, options.other);
-  constexpr int64_t kRoom = 64;
-  const int64_t context = options.depth + kRoom;
+  const std::vector<Token> prompt = MadePrompt(tokenizer, options.depth);
+  const int64_t context = std::ssize(prompt) + kTried;
   RequireContext(config, context, fmt::format("-d {}", options.depth));
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = context});
+  LoadedTarget loaded =
+      LoadTarget(options.runtime, file, config,
+                 {.context = context, .draft_bytes = DrafterChoice("auto").MostBytes({context, config.vocab_size})});
   TellMachine(loaded, options, context, report);
-  TellBreakEven(TimePasses(*loaded.target, options.depth, context), options.depth, report);
+  CatchInterrupt();
+  TellDrafters(Try(loaded, tokenizer, prompt), options.depth, report);
   if (result.wanted()) result.Write(Dump(report));
   return 0;
 }

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "session/bare_sequence.h"
 #include "cli/command.h"
 #include "session/document.h"
+#include "session/likelihood.h"
 #include "session/memory_plan.h"
 #include "session/output.h"
 #include "session/own_file.h"
@@ -47,31 +47,6 @@ struct PerplexityOptions {
 
 /// Most rows of a pass that is scored, whose logits are held at once; passes that are not take -ub rows.
 constexpr int64_t kLogitRows = 32;
-
-/// Sums of negative log-likelihoods, in nats.
-struct Likelihood {
-  int64_t count = 0;
-  double sum = 0, squares = 0;
-
-  void Add(double nll) {
-    ++count;
-    sum += nll;
-    squares += nll * nll;
-  }
-  double Mean() const { return sum / static_cast<double>(count); }
-  double StandardError() const {
-    const double n = static_cast<double>(count);
-    return count < 2 ? 0 : std::sqrt(std::max(0.0, squares / n - Mean() * Mean()) / (n - 1));
-  }
-};
-
-double NegativeLogLikelihood(std::span<const float> logits, Token token) {
-  float top = logits[0];
-  for (const float logit : logits) top = std::max(top, logit);
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
-  return std::log(sum) + top - logits[static_cast<size_t>(token)];
-}
 
 /// Scores one window from an empty cache: position i predicts token i + 1, from `first_scored` on.
 void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t first_scored, int64_t pass_rows,
@@ -150,7 +125,7 @@ int RunPerplexity(std::span<const std::string> arguments) {
   BareSequence sequence(model.get(), settings);
   const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,
                                      tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
-  const double perplexity = std::exp(total.Mean());
+  const double perplexity = total.Perplexity();
   WriteOutput(
       fmt::format("tokens scored: {}\nmean negative log-likelihood: {:.6f} +/- {:.6f}\n"
                   "perplexity: {:.4f} +/- {:.4f}\n",

@@ -12,24 +12,11 @@
 namespace longshot {
 namespace {
 
-/// Runs beside the one that is named without a flag.
-struct MoreRuns {
-  std::vector<std::string> folders;
-
-  template <class Self, class Visitor>
-  static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "folders", .flags = "-d,--dir", .unit = "DIR", .help = "a further run; may be repeated"},
-          self.folders);
-  }
-};
-
 struct MergeOptions {
-  MoreRuns more;
   std::string output;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    MoreRuns::VisitFields(self.more, visit);
     visit(Field{.name = "output", .flags = "-o,--output", .unit = "DIR", .help = "where the merged run goes"},
           self.output);
   }
@@ -51,8 +38,8 @@ struct CompareOptions {
   }
 };
 
-void RequireSame(const std::string& folder, const nlohmann::json& experiment) {
-  if (ClaimedExperiment(folder) == experiment) return;
+void RequireSame(const std::string& folder, const RunClaim& claim) {
+  if (ReadClaim(folder).experiment == claim.experiment) return;
   Throw(ErrorCode::kConfig, "{}: holds another experiment than the first folder; merge shards of one experiment",
         folder);
 }
@@ -75,48 +62,43 @@ void MergeInto(CellStore& to, const std::string& from) {
   }
 }
 
-std::vector<std::string> Folders(const std::string& first, const MoreRuns& more) {
-  if (first.empty()) Throw(ErrorCode::kUsage, "expected the folder of a run");
-  std::vector<std::string> folders = {first};
-  folders.insert(folders.end(), more.folders.begin(), more.folders.end());
-  return folders;
+void RequireFolders(const std::vector<std::string>& folders) {
+  if (folders.empty()) Throw(ErrorCode::kUsage, "expected the folder of a run");
 }
 
 }  // namespace
 
 int RunReport(std::span<const std::string> arguments) {
-  std::string first;
-  MoreRuns more;
+  std::vector<std::string> folders;
   CommandLine line("report", "Writes the report of runs from their stored cells: HTML, Markdown, CSV and JSON.");
-  line.Add(CommandLine::Positional{"DIR", "folder of a run", &first});
-  line.Add({"Options", BindFields(more)});
+  line.Add(CommandLine::Positional{.name = "DIR", .help = "folders of runs", .values = &folders});
   line.Example("longshot report runs/quick");
   if (!ParseArguments(line, arguments)) return 0;
-  for (const std::string& folder : Folders(first, more)) {
-    const nlohmann::json experiment = ClaimedExperiment(folder);
-    WriteReport(folder, MakeReport(experiment, CellStore(folder)));
+  RequireFolders(folders);
+  for (const std::string& folder : folders) {
+    WriteReport(folder, MakeReport(ReadClaim(folder), CellStore(folder)));
     WriteOutput(folder + "/report.html\n");
   }
   return 0;
 }
 
 int RunMerge(std::span<const std::string> arguments) {
-  std::string first;
+  std::vector<std::string> folders;
   MergeOptions options;
   CommandLine line("merge", "Puts the shards of a run together.");
-  line.Add(CommandLine::Positional{"DIR", "folder of the first shard", &first});
+  line.Add(CommandLine::Positional{.name = "DIR", .help = "folders of the shards", .values = &folders});
   line.Add({"Options", BindFields(options)});
-  line.Example("longshot merge runs/s1 -d runs/s2 -d runs/s3 -o runs/all");
+  line.Example("longshot merge runs/s1 runs/s2 runs/s3 -o runs/all");
   if (!ParseArguments(line, arguments)) return 0;
+  RequireFolders(folders);
   if (options.output.empty()) Throw(ErrorCode::kUsage, "merge: expected -o with a folder for the result");
-  const std::vector<std::string> folders = Folders(first, options.more);
-  const nlohmann::json experiment = ClaimedExperiment(first);
-  for (const std::string& folder : folders) RequireSame(folder, experiment);
-  ClaimFolder(options.output, experiment, /*resume=*/true);
+  const RunClaim claim = ReadClaim(folders.front());
+  for (const std::string& folder : folders) RequireSame(folder, claim);
+  ClaimFolder(options.output, claim, /*resume=*/true);
   CellStore merged(options.output);
   for (const std::string& folder : folders) MergeInto(merged, folder);
-  WriteReport(options.output, MakeReport(experiment, merged));
-  Note(fmt::format("{} cells of {} folders", merged.size(), folders.size()));
+  WriteReport(options.output, MakeReport(claim, merged));
+  Note(fmt::format("{} of {} cells, out of {} folders", merged.size(), claim.planned_cells, folders.size()));
   WriteOutput(options.output + "/report.html\n");
   return 0;
 }

@@ -84,13 +84,14 @@ int RunExperiment(std::span<const std::string> arguments) {
     WriteOutput(resolved.dump(2) + "\n" + DescribePlan(plan, made.get()));
     return 0;
   }
-  ClaimFolder(folder, resolved, options.resume);
+  const RunClaim claim{resolved, plan.total_cells};
+  ClaimFolder(folder, claim, options.resume);
   CellStore store(folder);
   CatchInterrupt();
   Note(fmt::format("experiment {}: {} cells, {} of them made before; {}", experiment.head.name, plan.cells.size(),
                    store.size(), folder));
   const RunOutcome outcome = RunPlan(plan, store);
-  const nlohmann::json report = MakeReport(resolved, store);
+  const nlohmann::json report = MakeReport(claim, store);
   WriteReport(folder, report);
   if (outcome.interrupted) {
     Note(fmt::format("interrupted after {} cells; --resume goes on", outcome.made));

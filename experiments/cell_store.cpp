@@ -58,6 +58,10 @@ constexpr RequiredKey kMetricKeys[] = {{"emitted_tokens", Type::number_integer},
                                        {"mean_acceptance_length", Type::number_float},
                                        {"spec_decode_num_accepted_tokens_per_pos", Type::array},
                                        {"arms", Type::object}};
+constexpr RequiredKey kMemoryKeys[] = {{"weights", Type::number_integer},
+                                       {"target_kv", Type::number_integer},
+                                       {"scratch", Type::number_integer},
+                                       {"draft_held", Type::number_integer}};
 constexpr RequiredKey kTimingKeys[] = {{"predicted_n", Type::number_integer}, {"predicted_ms", Type::number_float}};
 
 bool Holds(const json& value, Type type) {
@@ -88,6 +92,7 @@ void RequireCell(const json& cell, const std::string& what) {
   RequireKeys(cell, kCellKeys, what);
   RequireKeys(cell["metrics"], kMetricKeys, what);
   RequireKeys(cell["timings"], kTimingKeys, what);
+  RequireKeys(cell["memory_bytes"], kMemoryKeys, what);
   constexpr size_t kPlaces = 5, kRun = 3;
   const auto is_run = [](const json& run) {
     return run.is_array() && run.size() == kRun && run[0].is_string() && run[1].is_number_integer() &&

@@ -25,7 +25,7 @@ svg text{fill:var(--soft);font:11px system-ui,sans-serif}svg .title{fill:var(--i
 svg .unit{fill:var(--soft);font-size:11px;font-weight:400}
 svg .end{text-anchor:end}svg .middle{text-anchor:middle}
 svg .grid{stroke:var(--line)}svg .reference{stroke:var(--soft);stroke-dasharray:4 4}
-svg polyline{fill:none;stroke-width:2}
+svg polyline{fill:none;stroke-width:2}svg .interval{stroke:var(--c);stroke-width:4;opacity:.28}
 .legend{display:flex;flex-wrap:wrap;gap:4px 14px;font-size:12px;margin:4px 8px}
 .legend i{display:inline-block;width:10px;height:10px;border-radius:2px;margin-right:5px}
 .c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}

@@ -51,6 +51,7 @@ class Planner {
                           .prompt = {},
                           .prompt_sha256 = {},
                           .document_sha256 = {}};
+        plan_.total_cells += CellsOf(setting.tasks[task]);
         if (asked_++ % shard.count == shard.index - 1) AddQuestion(std::move(question), opened);
       }
     }
@@ -103,6 +104,13 @@ class Planner {
     return opened;
   }
 
+  /// A text that is scored, not answered, has one cell: no drafter and no draw takes part.
+  static bool IsScored(const TaskConfig& task) { return MetricOf(task) == TaskMetric::kPerplexity; }
+  int64_t CellsOf(const TaskConfig& task) const {
+    if (IsScored(task)) return 1;
+    return plan_.experiment.head.repetitions * std::ssize(plan_.experiment.drafters);
+  }
+
   /// Samples are the same in all settings that ask for the same task.
   const std::vector<TaskSample>& SamplesOf(const TaskConfig& task, const Tokenizer& tokenizer) {
     TaskConfig copy = task;
@@ -115,22 +123,38 @@ class Planner {
 
   void AddQuestion(Question question, const OpenedModel& opened) {
     Setting& setting = plan_.settings[question.setting];
-    const std::string& task = setting.tasks[question.task].name;
-    const TaskSample& sample = question.sample;
-    question.prompt = EncodePrompt(*opened.tokenizer, setting.options.prompt, sample.document, sample.question);
-    const std::vector<Token> given = opened.tokenizer->Encode(sample.given);
-    question.prompt.insert(question.prompt.end(), given.begin(), given.end());
+    const TaskConfig& task = setting.tasks[question.task];
+    question.prompt = PromptOf(question.sample, setting, IsScored(task), *opened.tokenizer);
     question.prompt_sha256 = PromptHash(question.prompt);
-    const int64_t needed = std::ssize(question.prompt) + setting.options.answer.n_predict;
-    question.model = ModelFor(setting, opened.file, needed, task);
-    for (int64_t repetition = 0; repetition < plan_.experiment.head.repetitions; ++repetition) {
-      for (size_t drafter = 0; drafter < plan_.experiment.drafters.size(); ++drafter) {
-        AddCell(question, {.id = {}, .question = plan_.questions.size(), .drafter = drafter, .repetition = repetition});
-      }
-    }
+    const int64_t answer = IsScored(task) ? 0 : setting.options.answer.n_predict;
+    question.model = ModelFor(setting, opened.file, std::ssize(question.prompt) + answer, task.name);
+    AddCells(question, IsScored(task));
     question.document_sha256 = Sha256Hex(question.sample.document);
     question.sample.document.clear();  // it stands in the prompt
     plan_.questions.push_back(std::move(question));
+  }
+
+  static std::vector<Token> PromptOf(const TaskSample& sample, Setting& setting, bool is_scored,
+                                     const Tokenizer& tokenizer) {
+    if (is_scored) return tokenizer.Encode(sample.document, {.add_bos = tokenizer.adds_bos()});
+    std::vector<Token> prompt = EncodePrompt(tokenizer, setting.options.prompt, sample.document, sample.question);
+    const std::vector<Token> given = tokenizer.Encode(sample.given);
+    prompt.insert(prompt.end(), given.begin(), given.end());
+    return prompt;
+  }
+
+  void AddCells(const Question& question, bool is_scored) {
+    const int64_t repetitions = is_scored ? 1 : plan_.experiment.head.repetitions;
+    for (int64_t repetition = 0; repetition < repetitions; ++repetition) {
+      for (size_t drafter = 0; drafter < plan_.experiment.drafters.size(); ++drafter) {
+        Cell cell{.id = {}, .question = plan_.questions.size(), .drafter = drafter, .repetition = repetition};
+        if (is_scored && DrafterNameOf(question, cell) != "none") continue;
+        AddCell(question, std::move(cell));
+      }
+    }
+  }
+  std::string DrafterNameOf(const Question& question, const Cell& cell) const {
+    return longshot::DrafterOf(plan_.experiment.drafters[cell.drafter], plan_.settings[question.setting]).type;
   }
 
   /// The planned model of these settings, with room for `needed` tokens.
@@ -186,6 +210,10 @@ class Planner {
 TaskContext ContextOf(const Tokenizer& tokenizer) {
   return {.count_tokens = [&tokenizer](std::string_view text) { return std::ssize(tokenizer.Encode(text)); },
           .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
+}
+
+const TaskConfig& Plan::TaskOf(const Question& question) const {
+  return settings[question.setting].tasks[question.task];
 }
 
 uint64_t Plan::SeedOf(const Cell& cell) const {

@@ -47,9 +47,11 @@ struct Plan {
   std::vector<PlannedModel> models;
   std::vector<Question> questions;
   std::vector<Cell> cells;
+  int64_t total_cells = 0;  ///< of all shards
   /// What measurements of an earlier run left of a drafter's settings, by cell: with them a cell repeats its proposals.
   std::map<std::string, nlohmann::json> resolved;
 
+  const TaskConfig& TaskOf(const Question& question) const;
   uint64_t SeedOf(const Cell& cell) const;
   DrafterConfig DrafterOf(const Cell& cell) const;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
@@ -29,14 +30,42 @@ json Distinct(const std::vector<const json*>& cells, const char* key) {
   return values;
 }
 
+/// Figures of the experiment's source that stand beside a line.
+json PublishedFor(const TableLine& line, const json& experiment) {
+  json figures = json::array();
+  for (const json& figure : experiment.value("published", json::array())) {
+    const bool fits = figure["task"] == "" || figure["task"] == line.task;
+    if (fits && figure["drafter"] == line.drafter) figures.push_back(figure);
+  }
+  return figures;
+}
+
+/// What the loaded models of a run took, each once, named by the first setting that had it, and the most that each
+/// drafter held beside it.
+json MemoryOf(const std::vector<const json*>& cells) {
+  json entries = json::array();
+  for (const json* cell : cells) {
+    json planned = (*cell)["memory_bytes"];
+    planned.erase("draft_held");
+    auto entry = std::find_if(entries.begin(), entries.end(), [&](const json& e) { return e["planned"] == planned; });
+    if (entry == entries.end()) {
+      entries.push_back({{"planned", planned}, {"setting", AxesText((*cell)["axes"])}, {"draft_held", json::object()}});
+      entry = entries.end() - 1;
+    }
+    json& held = (*entry)["draft_held"][(*cell)["drafter"].get<std::string>()];
+    held = std::max(held.is_null() ? 0.0 : held.get<double>(), (*cell)["memory_bytes"].value("draft_held", 0.0));
+  }
+  return entries;
+}
+
 }  // namespace
 
-void ClaimFolder(const std::string& folder, const json& wanted, bool resume) {
-  const std::string hash = ConfigHash(wanted);
+void ClaimFolder(const std::string& folder, const RunClaim& claim, bool resume) {
+  const std::string hash = ConfigHash(claim.experiment);
   MakeFolder(folder);
   std::error_code unknown;
   if (std::filesystem::exists(ClaimPath(folder), unknown)) {
-    if (ConfigHash(ClaimedExperiment(folder)) != hash) {
+    if (ConfigHash(ReadClaim(folder).experiment) != hash) {
       Throw(ErrorCode::kUsage, "{}: holds another experiment; choose another folder with -o", folder);
     }
     if (!resume) {
@@ -45,29 +74,37 @@ void ClaimFolder(const std::string& folder, const json& wanted, bool resume) {
     }
     return;
   }
-  WriteWhole(ClaimPath(folder), json({{"experiment", wanted}, {"experiment_sha256", hash}}).dump(2) + "\n");
+  const json stored = {
+      {"experiment", claim.experiment}, {"experiment_sha256", hash}, {"planned_cells", claim.planned_cells}};
+  WriteWhole(ClaimPath(folder), stored.dump(2) + "\n");
 }
 
-json ClaimedExperiment(const std::string& folder) {
-  const json claim = ParseBoundedJson(ReadFile(ClaimPath(folder)), ClaimPath(folder));
-  const json experiment = claim.is_object() ? claim.value("experiment", json()) : json();
+RunClaim ReadClaim(const std::string& folder) {
+  const json stored = ParseBoundedJson(ReadFile(ClaimPath(folder)), ClaimPath(folder));
+  const json experiment = stored.is_object() ? stored.value("experiment", json()) : json();
   const auto is_text = [&](const char* key) { return experiment.value(key, json()).is_string(); };
-  if (!experiment.is_object() || !is_text("name") || !is_text("about") || !is_text("source")) {
-    Throw(ErrorCode::kFormat, "{}: expected the folder of a run, with an experiment.json", folder);
+  if (!experiment.is_object() || !is_text("name") || !is_text("about") || !is_text("source") ||
+      !stored.value("planned_cells", json()).is_number_integer()) {
+    Throw(ErrorCode::kFormat, "{}: expected the folder of a run, with an experiment.json of this version", folder);
   }
-  return experiment;
+  return {experiment, stored["planned_cells"]};
 }
 
-json MakeReport(const json& experiment, const CellStore& store) {
+json MakeReport(const RunClaim& claim, const CellStore& store) {
   const std::vector<const json*> ordered = OrderedCells(store);
   json cells = json::array(), table = json::array();
   for (const json* cell : ordered) cells.push_back(*cell);
-  for (const TableLine& line : MakeTable(store)) table.push_back(ToJson(line));
-  return {{"experiment", experiment},
-          {"experiment_sha256", ConfigHash(experiment)},
+  for (const TableLine& line : MakeTable(store)) {
+    table.push_back(ToJson(line));
+    table.back()["published"] = PublishedFor(line, claim.experiment);
+  }
+  return {{"experiment", claim.experiment},
+          {"experiment_sha256", ConfigHash(claim.experiment)},
+          {"planned_cells", claim.planned_cells},
           {"builds", Distinct(ordered, "build")},
           {"devices", Distinct(ordered, "device")},
           {"models", Distinct(ordered, "model_sha256")},
+          {"memory", MemoryOf(ordered)},
           {"table", table},
           {"cells", cells}};
 }

@@ -14,15 +14,21 @@ namespace longshot {
 ///   cells/ID.json     finished cells
 ///   report.json, report.html, report.md, cells.csv
 
-/// Claims a folder for an experiment (`ToJson`). Errors: kUsage when it was claimed before and `resume` is off, or for
-/// another experiment, with the cure; kIo when it cannot be written.
-void ClaimFolder(const std::string& folder, const nlohmann::json& experiment, bool resume);
+/// What a folder is for.
+struct RunClaim {
+  nlohmann::json experiment;  ///< as `ToJson` gives it
+  int64_t planned_cells = 0;  ///< of all shards
+};
 
-/// The experiment that a folder was claimed for, as `ToJson` gave it. Errors: kIo; kFormat when it is none.
-nlohmann::json ClaimedExperiment(const std::string& folder);
+/// Claims a folder. Errors: kUsage when it was claimed before and `resume` is off, or for another experiment, with the
+/// cure; kIo when it cannot be written.
+void ClaimFolder(const std::string& folder, const RunClaim& claim, bool resume);
+
+/// What a folder was claimed for. Errors: kIo; kFormat when it is none.
+RunClaim ReadClaim(const std::string& folder);
 
 /// Everything that is stored and what follows from it.
-nlohmann::json MakeReport(const nlohmann::json& experiment, const CellStore& store);
+nlohmann::json MakeReport(const RunClaim& claim, const CellStore& store);
 
 /// Writes the four files. Errors: kIo; a file is there whole or as it was before.
 void WriteReport(const std::string& folder, const nlohmann::json& report);

@@ -8,11 +8,13 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/sha256.h"
 #include "core/stopwatch.h"
 #include "session/build_info.h"
 #include "session/cached_prompt.h"
 #include "session/idle_drafter.h"
 #include "session/interrupt.h"
+#include "session/likelihood.h"
 #include "session/loaded_target.h"
 #include "session/output.h"
 #include "session/report.h"
@@ -87,15 +89,44 @@ class ModelRun {
   /// One cell, saved. False when it was interrupted.
   bool Make(const Cell& cell) {
     const Question& question = plan_.questions[cell.question];
-    const Setting& setting = plan_.settings[question.setting];
-    GenerateOptions options = setting.options;
+    return MetricOf(plan_.TaskOf(question)) == TaskMetric::kPerplexity ? MakeScored(cell) : MakeAnswered(cell);
+  }
+
+ private:
+  /// A text that is predicted: its perplexity is the answer.
+  bool MakeScored(const Cell& cell) {
+    const Question& question = plan_.questions[cell.question];
+    const int64_t half = std::ssize(question.prompt) / 2;
+    const Likelihood total = ScoreTokens(*loaded_.target, question.prompt, half, [] { return !Interrupted(); });
+    if (Interrupted()) return false;
+    Answer answer;
+    answer.text = fmt::format("perplexity {:.6f} +/- {:.6f} over {} tokens", total.Perplexity(),
+                              total.Perplexity() * total.StandardError(), total.count);
+    answer.sha256 = Sha256Hex(answer.text);
+    const auto drafter = MakeDrafter(plan_.DrafterOf(cell));
+    json json = CellJson(cell, OptionsOf(cell), answer, *drafter);
+    json["metric"] = Name(TaskMetric::kPerplexity);
+    json["score"] = total.Perplexity();
+    store_.Put(std::move(json));
+    return true;
+  }
+
+  /// What decides a cell's answer.
+  GenerateOptions OptionsOf(const Cell& cell) const {
+    GenerateOptions options = plan_.settings[plan_.questions[cell.question].setting].options;
     options.runtime = runtime_;
     options.drafter = plan_.DrafterOf(cell);
     if (const auto known = plan_.resolved.find(cell.id); known != plan_.resolved.end()) {
       FromJson(known->second, BindFields(options.drafter));
     }
+    return options;
+  }
+
+  bool MakeAnswered(const Cell& cell) {
+    const Question& question = plan_.questions[cell.question];
+    GenerateOptions options = OptionsOf(cell);
     const auto drafter = MakeDrafter(options.drafter);
-    const auto verifier = MakeVerifier(options.answer.verify);
+    const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
     Engine engine(loaded_.target.get(), verifier.get(), drafter.get());
     // Prompt rows that some drafter wants to see are computed for every cell.
     const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
@@ -115,12 +146,12 @@ class ModelRun {
     SizeDrafts(*loaded_.target, options.drafter, request);
     const Answer answer = RunAnswer(engine, tokenizer_, request);
     if (answer.result.stop == StopReason::kInterrupted) return false;
-    store_.Put(CellJson(cell, options, answer, *drafter,
-                        WorstExactness(*verifier, DrafterChoice(options.drafter.type).exactness())));
+    json json = CellJson(cell, options, answer, *drafter);
+    Judge(question, options, answer, json);
+    store_.Put(std::move(json));
     return true;
   }
 
- private:
   int64_t MostTapRows() const {
     int64_t rows = 0;
     for (const DrafterVariant& variant : plan_.experiment.drafters) {
@@ -131,16 +162,15 @@ class ModelRun {
     return rows;
   }
 
-  json CellJson(const Cell& cell, GenerateOptions& options, const Answer& answer, const Drafter& drafter,
-                Exactness exactness) {
+  /// What a cell is, what it ran on, and the answer.
+  json CellJson(const Cell& cell, GenerateOptions options, const Answer& answer, const Drafter& drafter) {
     const Question& question = plan_.questions[cell.question];
-    const Setting& setting = plan_.settings[question.setting];
-    const TaskConfig& task = setting.tasks[question.task];
+    const Exactness rule = MakeVerifier(options.answer.verify, options.answer.margin)->exactness();
     json json = AnswerJson(answer);
     json["id"] = cell.id;
     json["axes"] = json::object();
-    for (const auto& [key, value] : setting.axes) json["axes"][key] = value;
-    json["task"] = task.name;
+    for (const auto& [key, value] : plan_.settings[question.setting].axes) json["axes"][key] = value;
+    json["task"] = plan_.TaskOf(question).name;
     json["sample"] = question.sample.id;
     json["place"] = {question.setting, question.task, question.number, cell.repetition, cell.drafter};
     json["question"] = question.sample.question;
@@ -152,7 +182,7 @@ class ModelRun {
     json["prompt_tokens"] = question.prompt.size();
     json["prompt_sha256"] = question.prompt_sha256;
     json["settings"] = ConfigJson(options.Sections());
-    json["exactness"] = Name(exactness);
+    json["exactness"] = Name(std::max(rule, DrafterChoice(options.drafter.type).exactness()));
     json["proposers"] = RunsOf(answer.result, tokenizer_);
     json["draft_plan"] = answer.draft.ToJson();
     json["memory_bytes"] = loaded_.memory.ToJson();
@@ -161,20 +191,27 @@ class ModelRun {
     json["build"] = BuildJson();
     json["device"] = DeviceJson(loaded_.backend->Describe());
     json["prefill_ms"] = ReadingMs(question, answer);
-    const TaskMetric metric = MetricOf(task);
-    const bool scored = metric != TaskMetric::kNone && !question.sample.references.empty();
-    json["metric"] = Name(scored ? metric : TaskMetric::kNone);
-    if (scored) json["score"] = Score(metric, question.sample.given + answer.text, question.sample);
-    const GenerationMetrics& metrics = answer.result.metrics;
-    const bool bypasses = DrafterChoice(options.drafter.type).chooses();
-    const bool proposed = metrics.num_drafts > 0 || options.drafter.type == "none";
-    json["failed"] = !proposed && !bypasses && metrics.target_passes > 1
-                         ? ExplainIdleDrafter(options.drafter.type, metrics.idle, metrics.target_passes)
-                         : "";
-    if (!metrics.arms.empty()) {
-      json["choices"] = ExplainChoices(options.drafter.type, metrics.arms, metrics.idle, metrics.target_passes);
-    }
+    json["metric"] = Name(TaskMetric::kNone);
+    json["failed"] = "";
     return json;
+  }
+
+  /// Its score, and whether its drafter did anything.
+  void Judge(const Question& question, const GenerateOptions& options, const Answer& answer, json& json) {
+    const TaskMetric metric = MetricOf(plan_.TaskOf(question));
+    if (metric != TaskMetric::kNone && !question.sample.references.empty()) {
+      json["metric"] = Name(metric);
+      json["score"] = Score(metric, question.sample.given + answer.text, question.sample);
+    }
+    const std::string& type = options.drafter.type;
+    const GenerationMetrics& metrics = answer.result.metrics;
+    const bool proposed = metrics.num_drafts > 0 || type == "none" || DrafterChoice(type).chooses();
+    if (!proposed && metrics.target_passes > 1) {
+      json["failed"] = ExplainIdleDrafter(type, metrics.idle, metrics.target_passes);
+    }
+    if (!metrics.arms.empty()) {
+      json["choices"] = ExplainChoices(type, metrics.arms, metrics.idle, metrics.target_passes);
+    }
   }
 
   /// What reading the whole prompt takes: measured where it was read from its first token, else at the rate of the
@@ -182,6 +219,7 @@ class ModelRun {
   double ReadingMs(const Question& question, const Answer& answer) {
     const GenerationMetrics& metrics = answer.result.metrics;
     const auto tokens = static_cast<double>(question.prompt.size());
+    if (metrics.prompt_tokens == 0) return 0;  // nothing was answered
     if (metrics.cached_tokens == 0) reading_ms_per_token_ = metrics.time_ms.prefill / tokens;
     return metrics.cached_tokens == 0 ? metrics.time_ms.prefill : reading_ms_per_token_ * tokens;
   }
@@ -224,8 +262,17 @@ std::string Title(const Plan& plan, const Cell& cell) {
   const Question& question = plan.questions[cell.question];
   std::string axes;
   for (const auto& [name, value] : plan.settings[question.setting].axes) axes += fmt::format(" {}={}", name, value);
-  return fmt::format("{}/{}{}, run {}: {}", plan.settings[question.setting].tasks[question.task].name,
+  return fmt::format("{}/{}{}, run {}: {}", plan.TaskOf(question).name,
                      question.sample.id, axes, cell.repetition + 1, plan.experiment.drafters[cell.drafter].name);
+}
+
+/// "8.3 ms/token"; of a text that was scored "perplexity 23.38".
+std::string ResultText(const json& cell) {
+  if (cell["metric"] == Name(TaskMetric::kPerplexity)) {
+    return fmt::format("perplexity {:.2f}", cell["score"].get<double>());
+  }
+  const double tokens = cell["timings"]["predicted_n"];
+  return fmt::format("{:.1f} ms/token", cell["timings"]["predicted_ms"].get<double>() / std::max(1.0, tokens));
 }
 
 }  // namespace
@@ -257,10 +304,8 @@ RunOutcome RunPlan(const Plan& plan, CellStore& store) {
     spent_ms += watch.LapMs();
     const double left_ms = spent_ms / static_cast<double>(outcome.made) * static_cast<double>(missing - outcome.made);
     const json& made = store.Get(cell->id);
-    Note(fmt::format(
-        "[{}/{}] {}: {:.1f} ms/token, {} left", outcome.made, missing, Title(plan, *cell),
-        made["timings"]["predicted_ms"].get<double>() / std::max(1.0, made["timings"]["predicted_n"].get<double>()),
-        Duration(left_ms)));
+    Note(fmt::format("[{}/{}] {}: {}, {} left", outcome.made, missing, Title(plan, *cell), ResultText(made),
+                     Duration(left_ms)));
   }
   for (const Cell& cell : plan.cells) {
     if (store.Has(cell.id) && store.Get(cell.id)["failed"] != "") ++outcome.failed;

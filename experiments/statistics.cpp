@@ -44,6 +44,12 @@ double Mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+double GeometricMean(const std::vector<double>& values) {
+  double logs = 0;
+  for (const double value : values) logs += std::log(value);
+  return values.empty() ? 0 : std::exp(logs / static_cast<double>(values.size()));
+}
+
 Interval IntervalOf(std::vector<double> values) {
   if (values.empty()) return {};
   std::sort(values.begin(), values.end());
@@ -54,6 +60,8 @@ Interval IntervalOf(std::vector<double> values) {
 nlohmann::json ToJson(const Interval& interval) {
   return {{"median", interval.median}, {"low", interval.low}, {"high", interval.high}};
 }
+
+Interval IntervalFrom(const nlohmann::json& stored) { return {stored["median"], stored["low"], stored["high"]}; }
 
 std::string Text(const Interval& interval) {
   return fmt::format("{:.2f} ({:.2f}-{:.2f})", interval.median, interval.low, interval.high);

@@ -10,6 +10,7 @@ namespace longshot {
 
 double Median(std::vector<double> values);  ///< 0 of none
 double Mean(const std::vector<double>& values);
+double GeometricMean(const std::vector<double>& values);  ///< REQUIRES: all above 0
 
 /// A median and, from six values on, its 95 % interval by order statistics; with fewer least and most. No values: all
 /// zero.
@@ -18,6 +19,8 @@ struct Interval {
 };
 Interval IntervalOf(std::vector<double> values);
 nlohmann::json ToJson(const Interval& interval);
+/// Of what `ToJson` gave.
+Interval IntervalFrom(const nlohmann::json& stored);
 /// "1.28 (1.19-1.47)"
 std::string Text(const Interval& interval);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace longshot {
 namespace {
@@ -71,52 +72,79 @@ std::string Figure(const std::string& svg, const std::vector<std::pair<std::stri
   return fmt::format("<figure>{}</svg>{}</figure>\n", svg, Legend(legend));
 }
 
-}  // namespace
-
-std::string RenderLines(const LinePlot& plot) {
-  double low = 0, high = 0, largest = plot.reference.value_or(0);
-  bool any = false;
+/// What the points of a plot span.
+struct Extent {
+  double low = 0, high = 0;  ///< of x
+  double largest = 0;        ///< of y, intervals and the reference included
+};
+std::optional<Extent> ExtentOf(const LinePlot& plot) {
+  std::optional<Extent> extent;
   for (const Series& series : plot.series) {
-    for (const auto& [x, y] : series.points) {
-      low = any ? std::min(low, x) : x, high = any ? std::max(high, x) : x, largest = std::max(largest, y);
-      any = true;
+    for (const Point& point : series.points) {
+      if (!extent) extent = Extent{point.x, point.x, plot.reference.value_or(0)};
+      extent->low = std::min(extent->low, point.x), extent->high = std::max(extent->high, point.x);
+      extent->largest = std::max({extent->largest, point.y, point.high});
     }
   }
-  if (!any) return {};
-  if (high == low) low -= 0.5, high += 0.5;
-  const Scale x{low, high, kLeft + 8, kWidth - kRight - 8}, y = VerticalScale(largest);
-  std::string svg = Begin(plot.title, plot.y_label) + HorizontalLines(y);
+  if (extent && extent->high == extent->low) extent->low -= 0.5, extent->high += 0.5;
+  return extent;
+}
+
+/// Numbers below the picture, as many as have room, and what they count.
+std::string HorizontalTicks(const LinePlot& plot, const Scale& x) {
+  constexpr double kLeastGap = 34;
   std::vector<double> ticks;
   for (const Series& series : plot.series) {
-    for (const auto& point : series.points) ticks.push_back(point.first);
+    for (const Point& point : series.points) ticks.push_back(point.x);
   }
   std::sort(ticks.begin(), ticks.end());
-  double last = -1e9;
+  std::string svg;
+  double last = -kWidth;
   for (const double tick : ticks) {
-    constexpr double kLeastGap = 34;
     if (x.At(tick) - last < kLeastGap) continue;
     last = x.At(tick);
     svg += fmt::format("<text class=\"tick middle\" x=\"{:.1f}\" y=\"{}\">{}</text>", last, kHeight - kBottom + 16,
                        Number(tick));
   }
-  svg += fmt::format("<text class=\"unit middle\" x=\"{}\" y=\"{}\">{}</text>", kLeft + kInnerWidth / 2, kHeight - 6,
-                     EscapeHtml(plot.x_label));
+  return svg + fmt::format("<text class=\"unit middle\" x=\"{}\" y=\"{}\">{}</text>", kLeft + kInnerWidth / 2,
+                           kHeight - 6, EscapeHtml(plot.x_label));
+}
+
+/// Intervals, line and dots of a series.
+std::string SeriesMarks(const Series& series, const Scale& x, const Scale& y) {
+  const int colour = series.colour % kColours;
+  std::string path, bars, dots;
+  for (const Point& point : series.points) {
+    const double px = x.At(point.x), py = y.At(point.y);
+    path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", px, py);
+    std::string range;
+    if (point.high > point.low) {
+      bars += fmt::format("<line class=\"interval c{}\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>",
+                          colour, px, px, y.At(point.low), y.At(point.high));
+      range = fmt::format(" ({} to {})", Number(point.low), Number(point.high));
+    }
+    dots += fmt::format(
+        "<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {}{} at {}</title></circle>", colour, px,
+        py, EscapeHtml(series.name), Number(point.y), range, Number(point.x));
+  }
+  return fmt::format("{}<polyline class=\"c{}\" points=\"{}\"/>{}", bars, colour, path, dots);
+}
+
+}  // namespace
+
+std::string RenderLines(const LinePlot& plot) {
+  const std::optional<Extent> extent = ExtentOf(plot);
+  if (!extent) return {};
+  const Scale x{extent->low, extent->high, kLeft + 8, kWidth - kRight - 8}, y = VerticalScale(extent->largest);
+  std::string svg = Begin(plot.title, plot.y_label) + HorizontalLines(y) + HorizontalTicks(plot, x);
   if (plot.reference) {
     svg += fmt::format("<line class=\"reference\" x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft,
                        kWidth - kRight, y.At(*plot.reference), y.At(*plot.reference));
   }
   std::vector<std::pair<std::string, int>> legend;
   for (const Series& series : plot.series) {
-    const int colour = series.colour % kColours;
-    std::string path, dots;
-    for (const auto& [px, py] : series.points) {
-      path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "" : " ", x.At(px), y.At(py));
-      dots +=
-          fmt::format("<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {} at {}</title></circle>",
-                      colour, x.At(px), y.At(py), EscapeHtml(series.name), Number(py), Number(px));
-    }
-    svg += fmt::format("<polyline class=\"c{}\" points=\"{}\"/>{}", colour, path, dots);
-    legend.emplace_back(series.name, colour);
+    svg += SeriesMarks(series, x, y);
+    legend.emplace_back(series.name, series.colour % kColours);
   }
   return Figure(svg, legend);
 }

@@ -8,9 +8,14 @@
 namespace longshot {
 
 /// Pictures of a report as SVG text. Colours are classes of the page (`c0` to `c7`), so that it decides how they look.
+struct Point {
+  double x = 0, y = 0;
+  double low = 0, high = 0;  ///< interval of y, drawn where it is one
+};
+
 struct Series {
   std::string name;
-  std::vector<std::pair<double, double>> points;  ///< by x, ascending
+  std::vector<Point> points;  ///< by x, ascending
   int colour = 0;
 };
 

@@ -6,6 +6,8 @@
 #include <set>
 #include <tuple>
 
+#include "tasks/task.h"
+
 namespace longshot {
 namespace {
 
@@ -73,7 +75,8 @@ class LineMaker {
     line_.tokens += cell["timings"]["predicted_n"].get<int64_t>();
     line_.prompt_tokens += cell["prompt_tokens"].get<double>() / static_cast<double>(line_.cells);
     line_.draft_bytes = std::max(line_.draft_bytes, cell["memory_bytes"].value("draft_held", 0.0));
-    if (cell.contains("score")) ++line_.scored, score_ += cell["score"].get<double>(), line_.metric = cell["metric"];
+    line_.reading_ms += cell["prefill_ms"].get<double>() / static_cast<double>(line_.cells);
+    if (cell.contains("score")) line_.metric = cell["metric"], scores_.push_back(cell["score"]);
   }
 
   void Measure(const json& cell) {
@@ -105,7 +108,8 @@ class LineMaker {
     line_.tau_pooled = passes_ > 0 ? emitted_ / passes_ : 0;
     line_.tau_mean = Mean(taus_);
     for (const double accepted : accepted_) line_.acceptance.push_back(drafts_ > 0 ? accepted / drafts_ : 0);
-    if (line_.scored > 0) line_.score = score_ / static_cast<double>(line_.scored);
+    line_.scored = std::ssize(scores_);
+    line_.score = line_.metric == Name(TaskMetric::kPerplexity) ? GeometricMean(scores_) : Mean(scores_);
     for (auto& [phase, ms] : line_.phases_ms) ms /= std::max(1.0, emitted_);
     if (chooser_passes_ > 0) line_.bypassed = 1 - drafts_ / chooser_passes_;
   }
@@ -113,9 +117,9 @@ class LineMaker {
   std::vector<const json*> cells_;
   const Baselines& baselines_;
   TableLine line_;
-  std::vector<double> ms_per_token_, taus_, decode_, latency_, accepted_;
+  std::vector<double> ms_per_token_, taus_, decode_, latency_, accepted_, scores_;
   std::set<std::string> prompts_;
-  double emitted_ = 0, passes_ = 0, drafts_ = 0, score_ = 0, chooser_passes_ = 0;
+  double emitted_ = 0, passes_ = 0, drafts_ = 0, chooser_passes_ = 0;
 };
 
 }  // namespace
@@ -159,6 +163,7 @@ json ToJson(const TableLine& line) {
                  {"mean_acceptance_length_of_requests", line.tau_mean},
                  {"acceptance_rate_per_position", line.acceptance},
                  {"phases_ms_per_token", line.phases_ms},
+                 {"reading_ms", line.reading_ms},
                  {"draft_bytes", line.draft_bytes},
                  {"bypassed_share", line.bypassed}};
   if (line.scored > 0) result["score"] = line.score, result["metric"] = line.metric, result["scored"] = line.scored;

@@ -26,10 +26,11 @@ struct TableLine {
   double tau_pooled = 0;           ///< emitted tokens per target pass, over all cells together
   double tau_mean = 0;             ///< mean over cells
   std::vector<double> acceptance;  ///< by position
-  double score = 0;                ///< mean
+  double score = 0;                ///< mean; of perplexities the geometric one
   int64_t scored = 0;
   std::string metric;
   std::map<std::string, double> phases_ms;  ///< per emitted token
+  double reading_ms = 0;                    ///< of a prompt, mean
   double draft_bytes = 0;                   ///< most held by the drafter
   double bypassed = 0;                      ///< share of rounds that a chooser decoded plainly; 0 for others
   std::string exactness;

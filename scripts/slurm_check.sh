@@ -96,7 +96,7 @@ while [ -n "$(squeue -h -j "$again")" ]; do sleep 1; done
 echo "slurm_check: shard 2 run again: from $killed to $(cells 2) cells"
 [ "$(cells 2)" -gt "$killed" ] || fail "the killed shard did not go on: $(tail -3 "$work/job-2.log")"
 
-"$longshot" merge "$work/s1" -d "$work/s2" -d "$work/s3" -d "$work/s4" -o "$work/merged" >/dev/null
+"$longshot" merge "$work/s1" "$work/s2" "$work/s3" "$work/s4" -o "$work/merged" >/dev/null
 cd "$root"
 "$longshot" run "$experiment" -o "$work/whole" >/dev/null 2>"$work/whole.log" || fail "$(tail -1 "$work/whole.log")"
 # Only outputs are compared: shards and the whole ran at different times.

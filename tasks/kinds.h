@@ -16,5 +16,6 @@ std::unique_ptr<Task> MakeEditing();
 std::unique_ptr<Task> MakeCode();
 std::unique_ptr<Task> MakeQuestions();
 std::unique_ptr<Task> MakePromptFile();
+std::unique_ptr<Task> MakePerplexity();
 
 }  // namespace longshot

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -28,8 +29,23 @@ std::vector<std::string> TextsOf(const json& line, const char* key) {
   return texts;
 }
 
-/// Samples of one line. LongBench: context, input, answers. L-Eval: input, and instructions with outputs. Spec-Bench:
-/// turns, of which each is asked by itself.
+/// Spec-Bench: turns. A later turn is asked with those before it in one message: what a model answered in between is
+/// not known when prompts are made.
+std::vector<TaskSample> SamplesOfTurns(const json& line, const std::string& id) {
+  std::vector<TaskSample> samples;
+  std::string asked;
+  for (const std::string& turn : TextsOf(line, "turns")) {
+    asked += (asked.empty() ? "" : "\n\n") + turn;
+    samples.push_back({.id = fmt::format("{}.{}", id, samples.size() + 1),
+                       .document = {},
+                       .question = asked,
+                       .given = {},
+                       .references = TextsOf(line, "reference")});
+  }
+  return samples;
+}
+
+/// Samples of one line. LongBench: context, input, answers. L-Eval: input, and instructions with outputs.
 std::vector<TaskSample> SamplesOf(const json& line, const std::string& id) {
   std::vector<TaskSample> samples;
   if (line.contains("context")) {
@@ -51,11 +67,7 @@ std::vector<TaskSample> SamplesOf(const json& line, const std::string& id) {
                          .references = std::move(references)});
     }
   } else if (line.contains("turns")) {
-    const std::vector<std::string> turns = TextsOf(line, "turns");
-    for (size_t i = 0; i < turns.size(); ++i) {
-      samples.push_back(
-          {.id = fmt::format("{}.{}", id, i + 1), .document = {}, .question = turns[i], .given = {}, .references = {}});
-    }
+    samples = SamplesOfTurns(line, id);
   }
   return samples;
 }
@@ -75,7 +87,7 @@ class PromptFile final : public Task {
         const std::string_view line = std::string_view(content).substr(at, end - at);
         at = end + 1, ++number;
         if (line.find_first_not_of(" \t\r") == line.npos) continue;
-        for (TaskSample& sample : Read(line, path, number)) {
+        for (TaskSample& sample : Read(line, path, number, config.categories)) {
           if (config.length > 0) sample.document = CutToTokens(std::move(sample.document), config.length, context);
           if (std::ssize(samples) < config.count) samples.push_back(std::move(sample));
         }
@@ -85,11 +97,15 @@ class PromptFile final : public Task {
   }
 
  private:
-  static std::vector<TaskSample> Read(std::string_view text, const std::string& path, size_t number) {
+  /// None where its category is not among those asked for.
+  static std::vector<TaskSample> Read(std::string_view text, const std::string& path, size_t number,
+                                      const std::vector<std::string>& categories) {
     const json line = json::parse(text, nullptr, false);
     if (!line.is_object()) {
       Throw(ErrorCode::kFormat, "{}:{}: expected a JSON object on one line, got '{}'", path, number, Printable(text));
     }
+    const std::string category = TextOf(line, "category");
+    if (!categories.empty() && std::find(categories.begin(), categories.end(), category) == categories.end()) return {};
     std::vector<TaskSample> samples = SamplesOf(line, fmt::format("line{}", number));
     if (samples.empty()) {
       Throw(ErrorCode::kFormat,

@@ -8,7 +8,8 @@
 namespace longshot {
 namespace {
 
-constexpr TaskMetric kMetrics[] = {TaskMetric::kNone, TaskMetric::kExactMatch, TaskMetric::kF1, TaskMetric::kRougeL};
+constexpr TaskMetric kMetrics[] = {TaskMetric::kNone, TaskMetric::kExactMatch, TaskMetric::kF1, TaskMetric::kRougeL,
+                                   TaskMetric::kPerplexity};
 
 const TaskEntry& EntryOf(const TaskConfig& config) {
   const auto& tasks = Tasks();
@@ -21,7 +22,7 @@ const TaskEntry& EntryOf(const TaskConfig& config) {
 }  // namespace
 
 std::string_view Name(TaskMetric metric) {
-  constexpr std::string_view kNames[] = {"none", "exact_match", "f1", "rouge_l"};
+  constexpr std::string_view kNames[] = {"none", "exact_match", "f1", "rouge_l", "perplexity"};
   return kNames[static_cast<size_t>(metric)];
 }
 
@@ -35,7 +36,8 @@ const std::vector<TaskEntry>& Tasks() {
       {"variables", "which variables have a value that was handed on", MakeVariables},
       {"copying", "a passage repeated word for word", MakeCopying},
       {"editing", "a passage repeated with one word replaced", MakeEditing},
-      {"code", "the lines that follow in a repository", MakeCode}};
+      {"code", "the lines that follow in a repository", MakeCode},
+      {"perplexity", "how well the model predicts windows of a text", MakePerplexity}};
   return tasks;
 }
 
@@ -49,7 +51,11 @@ const std::vector<std::string_view>& TaskKinds() {
 }
 
 TaskMetric MetricOf(const TaskConfig& config) {
-  if (config.metric.empty()) return EntryOf(config).make()->metric();
+  const TaskMetric own = EntryOf(config).make()->metric();
+  if (config.metric.empty()) return own;
+  if (own == TaskMetric::kPerplexity) {
+    Throw(ErrorCode::kConfig, "task {}: its metric is perplexity, got `metric: {}`", config.kind, config.metric);
+  }
   return *std::find_if(std::begin(kMetrics), std::end(kMetrics),
                        [&](TaskMetric metric) { return Name(metric) == config.metric; });
 }

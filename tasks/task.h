@@ -11,12 +11,13 @@
 
 namespace longshot {
 
-/// How an answer is scored; every score is from 0 to 1, higher is better.
+/// How an answer is scored; scores of answers are from 0 to 1, higher is better.
 enum class TaskMetric : uint8_t {
   kNone,        ///< "none": only speed is of interest
   kExactMatch,  ///< "exact_match": a reference stands in the answer, or the share of those that are all wanted
   kF1,          ///< "f1": of words, against the best reference
   kRougeL,      ///< "rouge_l": F measure of the longest common subsequence of words, against the best reference
+  kPerplexity,  ///< "perplexity": nothing is answered, the document itself is scored: its second half, given the first
 };
 std::string_view Name(TaskMetric metric);
 
@@ -40,6 +41,7 @@ struct TaskConfig {
   int64_t length = 0;
   int64_t seed = 1;
   int64_t keys = 4;
+  std::vector<std::string> categories;
   std::string metric;
 
   template <class Self, class Visitor>
@@ -101,6 +103,10 @@ void TaskConfig::VisitFields(Self& self, Visitor&& visit) {
         self.seed);
   visit(Field{.name = "keys", .flags = "", .minimum = 1, .maximum = 64, .help = "needles, or links of a chain"},
         self.keys);
+  visit(Field{.name = "categories",
+              .flags = "",
+              .help = "of task prompts: only questions whose `category` is one of these; empty: all"},
+        self.categories);
   visit(Field{.name = "metric",
               .flags = "",
               .choices = {"", "none", "exact_match", "f1", "rouge_l"},

@@ -173,15 +173,21 @@ void AddOption(CLI::App& app, const std::string& section, const BoundField& boun
   option->default_str(DefaultText(bound));
 }
 
+void AddPositional(CLI::App& app, const CommandLine::Positional& positional) {
+  if (positional.values != nullptr) {
+    app.add_option(positional.name, *positional.values, positional.help);
+  } else {
+    app.add_option(positional.name, *positional.value, positional.help);
+  }
+}
+
 }  // namespace
 
 bool CommandLine::Parse(std::span<const std::string> arguments, std::vector<std::string>& hints,
                         std::span<const std::string_view> absent) const {
   CLI::App app;
   for (const Flag& flag : Flags()) AddOption(app, flag.section->name, *flag.bound, flag.name, flag.spellings);
-  for (const Positional& positional : positionals_) {
-    app.add_option(positional.name, *positional.value, positional.help);
-  }
+  for (const Positional& positional : positionals_) AddPositional(app, positional);
   std::vector<std::string> normal = Normalize(arguments, hints, absent);
   std::reverse(normal.begin(), normal.end());  // CLI11 takes them last first
   try {
@@ -206,9 +212,7 @@ std::string CommandLine::Help() const {
     spellings[flag.name] = flag.bound->field.flags;
   }
   app.formatter(std::make_shared<FlagFormatter>(std::move(spellings)));
-  for (const Positional& positional : positionals_) {
-    app.add_option(positional.name, *positional.value, positional.help);
-  }
+  for (const Positional& positional : positionals_) AddPositional(app, positional);
   if (!example_.empty()) app.footer("Example: " + example_);
   return app.help();
 }

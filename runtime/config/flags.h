@@ -18,6 +18,7 @@ class CommandLine {
     std::string name;
     std::string help;
     std::string* value = nullptr;
+    std::vector<std::string>* values = nullptr;  ///< instead of `value`: as many as there are
   };
 
   CommandLine(std::string command, std::string summary) : command_(std::move(command)), summary_(std::move(summary)) {}

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "core/mapped_file.h"
 #include "tests/cli/run_longshot.h"
@@ -50,6 +52,18 @@ class Run : public testing::Test {
     return cells;
   }
 
+  /// Finished cells, each a whole JSON text.
+  size_t CellsIn(const std::string& name) const {
+    size_t cells = 0;
+    std::error_code absent;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / (name + "/cells"), absent)) {
+      if (entry.path().extension() != ".json") continue;
+      EXPECT_TRUE(json::accept(ReadFile(entry.path().string()))) << entry.path();
+      ++cells;
+    }
+    return cells;
+  }
+
   const TemporaryFolder folder_;
 };
 
@@ -90,17 +104,12 @@ TEST_F(Run, KilledAnywhereItResumesToTheSame) {
   ASSERT_EQ(RunLongshot(Command("whole")).status, 0);
   Draws draws(3);
   size_t before = 0;
-  for (int kill = 0; kill < 5; ++kill) {
+  for (int kill = 0; kill < 20; ++kill) {
     Process process(kill == 0 ? Command("killed") : Command("killed", {"--resume"}));
-    ::usleep(static_cast<useconds_t>(300'000 + draws.Below(1'200'000)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50 + draws.Below(900)));
     ::kill(process.pid(), SIGKILL);
     process.Wait();
-    size_t cells = 0;
-    if (std::filesystem::exists(folder_ / "killed/cells")) {
-      for (const auto& entry : std::filesystem::directory_iterator(folder_ / "killed/cells")) {
-        cells += entry.path().extension() == ".json";
-      }
-    }
+    const size_t cells = CellsIn("killed");
     EXPECT_GE(cells, before) << "a finished cell was lost";
     before = cells;
   }
@@ -109,13 +118,57 @@ TEST_F(Run, KilledAnywhereItResumesToTheSame) {
   EXPECT_EQ(Timeless(ReportOf("killed")), Timeless(ReportOf("whole")));
 }
 
+TEST_F(Run, AFullDiskLosesNothingThatIsFinished) {
+  if (std::system("unshare --mount --map-root-user true 2>/dev/null") != 0) GTEST_SKIP() << "cannot mount a small disk";
+  ASSERT_EQ(RunLongshot(Command("whole")).status, 0);
+  // A disk of 200 KB fills up; what was on it is copied away before the mount is gone.
+  std::filesystem::create_directory(folder_ / "small");
+  std::string command = "mount -t tmpfs -o size=200k none " + (folder_ / "small") + " && " + kLongshot;
+  for (const std::string& word : Command("small/run")) command += " " + word;
+  command += " >/dev/null 2>" + (folder_ / "err") + "; echo $? >" + (folder_ / "status") + "; cp -r " +
+             (folder_ / "small/run") + " " + (folder_ / "saved");
+  ASSERT_EQ(std::system(("unshare --mount --map-root-user sh -c '" + command + "'").c_str()), 0);
+  EXPECT_EQ(ReadFile(folder_ / "status"), "1\n");
+  const std::string error = ReadFile(folder_ / "err");
+  EXPECT_NE(error.find("No space left"), std::string::npos) << error;
+  EXPECT_GE(CellsIn("saved"), 1u);
+  EXPECT_LT(CellsIn("saved"), 32u);
+  // With room it goes on from there.
+  const Outcome outcome = RunLongshot(Command("saved", {"--resume"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(Timeless(ReportOf("saved")), Timeless(ReportOf("whole")));
+}
+
+TEST_F(Run, ATextIsScoredByPlainDecodingAlone) {
+  folder_.Write("ppl.yaml", std::string("name: ppl\nrepetitions: 3\ntasks:\n  - {kind: perplexity, paths: [") +
+                                LONGSHOT_SOURCE_DIR "/README.md], count: 2, length: 300}\ndrafters: [none, copy]\n" +
+                                "matrix: {runtime.kv_cache_dtype: [bf16, f16]}\nruntime: {model: " + kModel + "}\n");
+  const Outcome outcome = RunLongshot({"run", folder_ / "ppl.yaml", "-o", folder_ / "p"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const json report = ReportOf("p");
+  ASSERT_EQ(report["cells"].size(), 4u);
+  ASSERT_EQ(report["planned_cells"], 4);
+  for (const json& line : report["table"]) {
+    EXPECT_EQ(line["metric"], "perplexity");
+    EXPECT_GT(line["score"], 3);
+    EXPECT_LT(line["score"], 60);
+  }
+  EXPECT_NEAR(report["table"][0]["score"].get<double>(), report["table"][1]["score"].get<double>(), 0.5);
+}
+
+TEST_F(Run, AnUnfinishedRunSaysWhatIsMissing) {
+  ASSERT_EQ(RunLongshot(Command("part", {"--shard", "1/2"})).status, 0);
+  EXPECT_EQ(ReportOf("part")["planned_cells"], 32);
+  EXPECT_NE(ReadFile(folder_ / "part/report.md").find("16 of 32 cells are still to be made"), std::string::npos);
+}
+
 TEST_F(Run, ShardsMergeToTheWhole) {
   ASSERT_EQ(RunLongshot(Command("whole")).status, 0);
   for (const char* shard : {"1/2", "2/2"}) {
     const Outcome outcome = RunLongshot(Command(std::string("s") + shard[0], {"--shard", shard}));
     ASSERT_EQ(outcome.status, 0) << outcome.err;
   }
-  const Outcome merged = RunLongshot({"merge", folder_ / "s1", "-d", folder_ / "s2", "-o", folder_ / "merged"});
+  const Outcome merged = RunLongshot({"merge", folder_ / "s1", folder_ / "s2", "-o", folder_ / "merged"});
   ASSERT_EQ(merged.status, 0) << merged.err;
   EXPECT_EQ(Timeless(ReportOf("merged")), Timeless(ReportOf("whole")));
 }
@@ -166,6 +219,7 @@ TEST_F(Run, DoctorSaysWhatSpeculationNeeds) {
   EXPECT_EQ(report["vocabularies"]["different"], 0);
   EXPECT_GT(report["kv_to_weights"], 0);
   ASSERT_GE(report["break_even"].size(), 2u);
+  EXPECT_EQ(report["break_even"].size(), 3u);
   const json& lookup = report["break_even"][0];
   EXPECT_GT(lookup["acceptance"], 0);
   EXPECT_LT(lookup["acceptance"], 1);

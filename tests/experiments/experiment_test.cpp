@@ -99,7 +99,7 @@ TEST_F(ExperimentFile, ErrorsNamePlaceAndCure) {
   EXPECT_EQ(
       ErrorOf("tasks: [{kind: needels}]\n"),
       "1:16: kind: expected one of prompts, documents, passkey, needles, turns, variables, copying, editing, code, "
-      "got 'needels'");
+      "perplexity, got 'needels'");
   EXPECT_NE(ErrorOf("tsaks: []\n").find("1:1: unknown key 'tsaks'; the nearest known one is 'tasks'"),
             std::string::npos);
   EXPECT_NE(ErrorOf("tasks: []\n").find("1:8: tasks: expected a list with at least one entry"), std::string::npos);

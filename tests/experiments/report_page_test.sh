@@ -31,11 +31,13 @@ sed 's#</body>#<script>addEventListener("load", () => {\
   const all = s => [...document.querySelectorAll(s)];\
   const rgb = c => c.match(/[0-9.]+/g).slice(0, 3).map(Number).reduce((a, b) => a + b, 0);\
   const style = getComputedStyle(document.body);\
-  document.title = ["R", all("svg").filter(seen).length, all("svg").length, all("tbody tr").filter(seen).length,\
+  document.title = ["R", all("svg").filter(seen).length, all("svg").length, all(".setting tbody tr").filter(seen).length,\
     all("mark").filter(e => e.getBoundingClientRect().width > 0).length,\
     document.documentElement.scrollWidth <= innerWidth ? "fits" : "overflows",\
     rgb(style.backgroundColor) > rgb(style.color) ? "light" : "dark",\
     all("svg text").every(t => { const b = t.getBBox(); return b.x >= -2 \&\& b.x + b.width <= 462; }) ? "inside" : "cut",\
+    ["lengths", "setting", "memory"].every(k => all("table." + k).some(seen)) ? "tables" : "missing",\
+    all("svg .interval").some(e => e.getBoundingClientRect().height > 0) ? "intervals" : "bare",\
     document.querySelector("main p").textContent.includes("A <page> \& its") ? "escaped" : "mangled"].join(" ");\
 })</script></body>#' "$work/run/report.html" >"$work/run/told.html"
 
@@ -47,11 +49,12 @@ check() { # width, light or dark, flags
     --virtual-time-budget=4000 --dump-dom "file://$work/run/told.html" 2>/dev/null | grep -o '<title>[^<]*' | head -1)
   set -- ${title#<title>}
   echo "$width $scheme: $*"
-  [ "${1:-}" = R ] && [ "$2" -ge 5 ] && [ "$2" -eq "$3" ] && [ "$4" -eq 8 ] && [ "$5" -ge 3 ] && [ "$6" = fits ] &&
-    [ "$7" = "$scheme" ] && [ "$8" = inside ] && [ "$9" = escaped ] || failed=1
+  [ "${1:-}" = R ] && [ "$2" -ge 7 ] && [ "$2" -eq "$3" ] && [ "$4" -eq 8 ] && [ "$5" -ge 3 ] && [ "$6" = fits ] &&
+    [ "$7" = "$scheme" ] && [ "$8" = inside ] && [ "$9" = tables ] && [ "${10}" = intervals ] &&
+    [ "${11}" = escaped ] || failed=1
 }
 check 1280 light
 check 500 light
 check 1280 dark --blink-settings=preferredColorScheme=0
 check 500 dark --blink-settings=preferredColorScheme=0
-[ "$failed" -eq 0 ] || { echo "expected: R, all pictures seen, 8 lines, marks, fits, the scheme, inside, escaped"; exit 1; }
+[ "$failed" -eq 0 ] || { echo "expected: R, all pictures seen, 8 lines, marks, fits, the scheme, inside, tables, intervals, escaped"; exit 1; }

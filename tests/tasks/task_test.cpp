@@ -118,7 +118,7 @@ TEST(Tasks, PromptFilesOfThreeLayouts) {
                       << "\n\n"
                       << R"({"input": "a paper", "instructions": ["q1", "q2"], "outputs": ["o1", "o2"]})"
                       << "\n"
-                      << R"({"question_id": 7, "turns": ["t1", "t2"]})"
+                      << R"({"question_id": 7, "category": "writing", "turns": ["t1", "t2"]})"
                       << "\n";
   TaskConfig config = Config("prompts");
   config.paths = {path};
@@ -130,7 +130,11 @@ TEST(Tasks, PromptFilesOfThreeLayouts) {
   EXPECT_EQ(samples[2].question, "q2");
   EXPECT_EQ(samples[2].references, (std::vector<std::string>{"o2"}));
   EXPECT_EQ(samples[2].document, "a paper");
-  EXPECT_EQ(samples[4].question, "t2");
+  EXPECT_EQ(samples[4].question, "t1\n\nt2");
+  config.categories = {"writing"};
+  EXPECT_EQ(MakeSamples(config, kContext).size(), 2u) << "the turns alone have a category";
+  config.categories = {"math"};
+  EXPECT_THROW(MakeSamples(config, kContext), Error) << "no question is left";
   std::ofstream(path, std::ios::app) << "not json\n";
   EXPECT_THROW(MakeSamples(config, kContext), Error);
 }
@@ -150,8 +154,26 @@ TEST(Tasks, CodeContinuesWhereTheDocumentEnds) {
   }
 }
 
+TEST(Tasks, WindowsOfATextFollowOneAnother) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "text.txt";
+  std::ofstream out(path);
+  for (int i = 0; i < 1000; ++i) out << "line " << i << " of a text\n";
+  out.close();
+  TaskConfig config = Config("perplexity");
+  config.paths = {path};
+  const auto samples = MakeSamples(config, kContext);
+  ASSERT_EQ(samples.size(), 3u);
+  EXPECT_TRUE(ReadAll({path}).starts_with(samples[0].document + samples[1].document + samples[2].document));
+  for (const TaskSample& sample : samples) EXPECT_NEAR(static_cast<double>(CountTokens(sample.document)), 1500, 10);
+  config.count = 100;  // the rest of the text is shorter than a window: left out
+  EXPECT_EQ(MakeSamples(config, kContext).size(), 3u);
+  config.metric = "f1";
+  EXPECT_THROW(MetricOf(config), Error);
+}
+
 TEST(Tasks, WhatATaskNeedsIsNamed) {
-  for (const std::string kind : {"prompts", "documents", "code"}) {
+  for (const std::string kind : {"prompts", "documents", "code", "perplexity"}) {
     try {
       MakeSamples(Config(kind), kContext);
       FAIL() << kind;
