@@ -26,6 +26,7 @@ drafters: [none, copy, token-recycling, auto]
 matrix:
   sampling.temperature: [0.7]
 answer: {n_predict: 24, ignore_eos: true}
+speculative: {num_speculative_tokens: 8, draft_pass_cost: "9:1.1"}
 )";
 
 class Run : public testing::Test {
@@ -63,6 +64,8 @@ class Run : public testing::Test {
     }
     return cells;
   }
+
+  static void Sleep(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
   const TemporaryFolder folder_;
 };
@@ -106,7 +109,9 @@ TEST_F(Run, KilledAnywhereItResumesToTheSame) {
   size_t before = 0;
   for (int kill = 0; kill < 20; ++kill) {
     Process process(kill == 0 ? Command("killed") : Command("killed", {"--resume"}));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50 + draws.Below(900)));
+    // Half of them at a moment drawn from the start, half from the next finished cell: on a slow machine too.
+    for (int wait = 0; kill % 2 == 1 && wait < 1000 && CellsIn("killed") == before; ++wait) Sleep(20);
+    Sleep(50 + draws.Below(kill % 2 == 1 ? 200 : 900));
     ::kill(process.pid(), SIGKILL);
     process.Wait();
     const size_t cells = CellsIn("killed");
@@ -115,6 +120,7 @@ TEST_F(Run, KilledAnywhereItResumesToTheSame) {
   }
   const Outcome outcome = RunLongshot(Command("killed", {"--resume"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_GE(before, 5u) << "the kills met no finished cells";
   EXPECT_EQ(Timeless(ReportOf("killed")), Timeless(ReportOf("whole")));
 }
 
@@ -151,9 +157,10 @@ TEST_F(Run, ATextIsScoredByPlainDecodingAlone) {
   for (const json& line : report["table"]) {
     EXPECT_EQ(line["metric"], "perplexity");
     EXPECT_GT(line["score"], 3);
-    EXPECT_LT(line["score"], 60);
+    EXPECT_LT(line["score"], 200);
   }
-  EXPECT_NEAR(report["table"][0]["score"].get<double>(), report["table"][1]["score"].get<double>(), 0.5);
+  const double bf16 = report["table"][0]["score"], f16 = report["table"][1]["score"];
+  EXPECT_NEAR(f16 / bf16, 1, 0.03);
 }
 
 TEST_F(Run, AnUnfinishedRunSaysWhatIsMissing) {
@@ -219,7 +226,7 @@ TEST_F(Run, DoctorSaysWhatSpeculationNeeds) {
   EXPECT_EQ(report["vocabularies"]["different"], 0);
   EXPECT_GT(report["kv_to_weights"], 0);
   ASSERT_GE(report["break_even"].size(), 2u);
-  EXPECT_EQ(report["break_even"].size(), 3u);
+  EXPECT_GE(report["break_even"].size(), 3u);
   const json& lookup = report["break_even"][0];
   EXPECT_GT(lookup["acceptance"], 0);
   EXPECT_LT(lookup["acceptance"], 1);
