@@ -5,7 +5,6 @@
 
 #include "session/bare_sequence.h"
 #include "cli/command.h"
-#include "session/document.h"
 #include "session/memory_plan.h"
 #include "session/output.h"
 #include "session/own_file.h"
@@ -13,6 +12,7 @@
 #include "session/report.h"
 #include "session/session.h"
 #include "core/error.h"
+#include "core/text_file.h"
 
 namespace longshot {
 namespace {
