@@ -11,6 +11,9 @@ struct RankedChunk {
   double score = 0;
 };
 
+/// The best `k` of `chunks`, best first, ties to the earlier chunk. REQUIRES: k >= 0, no score is NaN.
+void KeepBest(std::vector<RankedChunk>& chunks, int64_t k);
+
 /// Chunks by how well they answer a query. Seam: `bm25`, dense vectors, `hybrid`.
 class Ranker {
  public:
