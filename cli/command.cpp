@@ -37,6 +37,7 @@ constexpr std::array kCommands = {
     Command{"compare", "two runs cell by cell; status 1 when something got worse", RunCompare},
     Command{"verify", "speculative output against plain decoding, token by token", RunVerify},
     Command{"doctor", "what speculation can gain with a model on this machine", RunDoctor},
+    Command{"retrieve", "passages of documents that answer a question, by every retriever", RunRetrieve},
     Command{"perplexity", "how well the model predicts a text", RunPerplexity},
     Command{"inspect", "what a model file holds and the memory it needs", RunInspect},
     Command{"tokenize", "a text as tokens", RunTokenize},

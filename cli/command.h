@@ -36,6 +36,7 @@ int RunMerge(std::span<const std::string> arguments);
 int RunCompare(std::span<const std::string> arguments);
 int RunVerify(std::span<const std::string> arguments);
 int RunDoctor(std::span<const std::string> arguments);
+int RunRetrieve(std::span<const std::string> arguments);
 int RunVersion(std::span<const std::string> arguments);
 
 }  // namespace longshot

@@ -111,7 +111,7 @@ class Prompts {
         format_(RecognizeChatFormat(tokenizer.vocabulary().chat_template)),
         repetitions_(options.repetitions) {
     if (options.documents.empty()) Throw(ErrorCode::kUsage, "demo: expected a long document with --doc");
-    document_ = CutDocument(tokenizer, ReadDocuments(options.documents), options.document_tokens);
+    document_ = CutDocument(tokenizer, ReadDocumentText(options.documents), options.document_tokens);
   }
 
   std::vector<Token> Of(Task task, int64_t repetition) const {

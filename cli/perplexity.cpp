@@ -4,7 +4,6 @@
 
 #include "session/bare_sequence.h"
 #include "cli/command.h"
-#include "session/document.h"
 #include "session/likelihood.h"
 #include "session/memory_plan.h"
 #include "session/output.h"
@@ -13,6 +12,7 @@
 #include "session/report.h"
 #include "session/session.h"
 #include "core/error.h"
+#include "core/text_file.h"
 
 namespace longshot {
 namespace {

@@ -11,31 +11,21 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "core/file_descriptor.h"
 
 namespace longshot {
-namespace {
-
-/// Closes on scope exit.
-struct FileDescriptor {
-  int fd;
-  ~FileDescriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
-
-}  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
   // Opening a pipe would wait for its writer, only to refuse it.
-  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat info {};
-  if (file.fd < 0 || ::fstat(file.fd, &info) != 0) {
+  if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
     Throw(ErrorCode::kIo, "cannot open {}: {}", path, std::strerror(errno));
   }
   if (!S_ISREG(info.st_mode)) Throw(ErrorCode::kIo, "cannot open {}: not a regular file", path);
   size_ = static_cast<size_t>(info.st_size);
   if (size_ == 0) return;
-  address_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.fd, 0);
+  address_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address_ == MAP_FAILED) {
     address_ = nullptr;
     Throw(ErrorCode::kIo, "cannot map {}: {}", path, std::strerror(errno));
@@ -60,12 +50,12 @@ void MappedFile::ReleasePages() const {
 }
 
 std::string ReadFile(const std::string& path) {
-  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (file.fd < 0) Throw(ErrorCode::kIo, "cannot open {}: {}", path, std::strerror(errno));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) Throw(ErrorCode::kIo, "cannot open {}: {}", path, std::strerror(errno));
   std::string content;
   char buffer[1 << 16];
   for (;;) {
-    const ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) Throw(ErrorCode::kIo, "cannot read {}: {}", path, std::strerror(errno));
     if (n == 0) return content;

@@ -209,7 +209,7 @@ class Planner {
 
 TaskContext ContextOf(const Tokenizer& tokenizer) {
   return {.count_tokens = [&tokenizer](std::string_view text) { return std::ssize(tokenizer.Encode(text)); },
-          .read_documents = [](const std::vector<std::string>& paths) { return ReadDocuments(paths); }};
+          .read_documents = [](const std::vector<std::string>& paths) { return ReadDocumentText(paths); }};
 }
 
 const TaskConfig& Plan::TaskOf(const Question& question) const {

@@ -2,24 +2,20 @@
 
 #include <span>
 #include <string>
-#include <string_view>
+#include <vector>
+
+#include "retrieval/document.h"
 
 namespace longshot {
 
-/// The text of `paths` in order: files, folders (every text file below, in sorted order, hidden ones left
-/// out, such as .git; what is read and skipped is told on standard error) or "-" for standard input. With more than one
-/// file, each is preceded by a line with its name. Errors: kIo when something cannot be read; kFormat when a named file
-/// is binary, or when there is no text at all.
-std::string ReadDocuments(std::span<const std::string> paths);
+/// The documents that `--doc` names; what is read and skipped of folders is told on standard error.
+/// Errors: those of `ReadDocuments`.
+std::vector<Document> ReadNamedDocuments(std::span<const std::string> paths);
 
-/// The text of the file that `flag` names as `path`, or of standard input for "-"; read once, so that pipes are whole.
-/// Errors: kIo when it cannot be read; kFormat when it is binary or blank.
-std::string ReadText(std::string_view flag, const std::string& path);
+/// One text of them; with more than one, each is preceded by a line with its name.
+std::string JoinDocuments(std::vector<Document> documents);
 
-/// Nothing but white space.
-bool IsBlank(std::string_view content);
-
-/// Whether bytes are not text: a NUL, or more than a tenth that is not UTF-8.
-bool IsBinary(const std::string& content);
+/// Both.
+std::string ReadDocumentText(std::span<const std::string> paths);
 
 }  // namespace longshot

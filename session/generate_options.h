@@ -25,7 +25,7 @@ struct PromptOptions {
     visit(Field{.name = "documents",
                 .flags = "--doc",
                 .unit = "PATH",
-                .help = "long document: a file, a folder or - for standard input; may be repeated"},
+                .help = "long document: a file (text, HTML, PDF), a folder or - for standard input; may be repeated"},
           self.documents);
     visit(Field{.name = "prompt", .flags = "-p,--prompt", .help = "the question; it stands after the document"},
           self.question);

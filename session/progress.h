@@ -11,7 +11,8 @@ namespace longshot {
 /// elsewhere.
 class Progress {
  public:
-  explicit Progress(std::string what);
+  /// `unit` of what is counted; tokens are also written "tok".
+  explicit Progress(std::string what, std::string unit = "tokens");
 
   /// Shows `done` of `total`, at most a few times a second.
   void Show(int64_t done, int64_t total);
@@ -19,10 +20,11 @@ class Progress {
   void Finish();
 
   /// "prefill 1024 of 6144 tokens, 512 tok/s, 10 s left".
-  static std::string Line(const std::string& what, int64_t done, int64_t total, double elapsed_ms);
+  static std::string Line(const std::string& what, int64_t done, int64_t total, double elapsed_ms,
+                          const std::string& unit = "tokens");
 
  private:
-  std::string what_;
+  std::string what_, unit_;
   bool terminal_;
   Stopwatch watch_;
   double elapsed_ms_ = 0;

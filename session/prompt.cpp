@@ -5,6 +5,7 @@
 
 #include "session/document.h"
 #include "core/error.h"
+#include "core/text_file.h"
 #include "runtime/text/chat_format.h"
 
 namespace longshot {
@@ -14,7 +15,7 @@ namespace {
 /// What the options say beside the question.
 ChatPrompt ReadFrame(const PromptOptions& options) {
   ChatPrompt prompt;
-  if (!options.documents.empty()) prompt.document = ReadDocuments(options.documents);
+  if (!options.documents.empty()) prompt.document = ReadDocumentText(options.documents);
   if (!options.system.empty()) prompt.system = options.system;
   return prompt;
 }

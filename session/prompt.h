@@ -10,7 +10,7 @@ namespace longshot {
 
 /// The prompt's tokens: system line, document, question, in the model's chat format. Replaces
 /// `options.chat_template` by the name of the format that was recognised. Errors: kUsage when there is
-/// neither a question nor a document; those of `ReadDocuments` and `EncodeChat`.
+/// neither a question nor a document; those of `ReadDocumentText` and `EncodeChat`.
 std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options);
 
 /// The same of a document and a question at hand; of `options` system line and chat format only.

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cli/command.h"
+#include "cli/retrieve_report.h"
+#include "core/error.h"
+#include "core/printable.h"
+#include "core/stopwatch.h"
+#include "core/text_file.h"
+#include "kernels/backends.h"
+#include "retrieval/bert_encoder.h"
+#include "session/document.h"
+#include "session/interrupt.h"
+#include "session/output.h"
+#include "session/processors.h"
+#include "session/progress.h"
+#include "session/report.h"
+#include "session/session.h"
+
+namespace longshot {
+namespace {
+
+struct RetrieveOptions {
+  ModelOptions file;
+  std::vector<std::string> documents;
+  std::string question;
+  RetrievalConfig retrieval;
+  int64_t top = 10;
+  int64_t threads = 0;
+  bool json = false;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "documents",
+                .flags = "--doc",
+                .unit = "PATH",
+                .help = "a file (text, HTML, PDF), a folder or - for standard input; may be repeated"},
+          self.documents);
+    visit(Field{.name = "prompt", .flags = "-p,--prompt", .help = "the question"}, self.question);
+    visit(Field{.name = "json", .flags = "--json", .help = "the same as JSON, with the texts"}, self.json);
+    visit(Field{.name = "top", .flags = "--top", .minimum = 1, .maximum = 1 << 20, .help = "shown of every ranking"},
+          self.top);
+    ModelOptions::VisitFields(self.file, visit);
+    visit(Field{.name = "threads",
+                .flags = "-t,--threads",
+                .minimum = 0,
+                .maximum = 1024,
+                .help = "of the embedder; 0: one per processor that this process may use, which is the most"},
+          self.threads);
+  }
+};
+
+/// The encoder and what it runs on.
+struct LoadedEmbedder {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<const BertEncoder> encoder;
+};
+
+/// Nothing for a retriever that needs none. Errors: kIo when it is missing, with the cure; those of `BertEncoder`.
+LoadedEmbedder LoadEmbedder(const RetrieveOptions& options) {
+  LoadedEmbedder loaded;
+  const std::string& folder = options.retrieval.embedder;
+  if (options.retrieval.kind == "bm25") return loaded;
+  if (!std::filesystem::exists(folder)) {
+    Throw(ErrorCode::kIo, "no embedder at {}; {}, or choose --spec-rag-retriever bm25", Printable(folder, 300),
+          folder == kDefaultEmbedder ? "fetch the default one with scripts/fetch_embedder.sh"
+                                     : "--spec-rag-embedder takes the folder of a BERT encoder");
+  }
+  const int most = UsableProcessors().count;
+  const int threads = options.threads == 0 ? most : std::min(most, static_cast<int>(options.threads));
+  loaded.backend = MakeCpuBackend({.threads = threads});
+  loaded.encoder = std::make_unique<BertEncoder>(folder, loaded.backend.get());
+  return loaded;
+}
+
+void CheckOptions(const RetrieveOptions& options) {
+  if (options.documents.empty()) Throw(ErrorCode::kUsage, "retrieve: expected documents with --doc FILE_OR_FOLDER");
+  if (IsBlank(options.question)) Throw(ErrorCode::kUsage, "retrieve: expected a question with -p QUESTION");
+}
+
+RetrieveReport Ask(const Retriever& retriever, const RetrieveOptions& options) {
+  RetrieveReport report{.question = options.question, .retriever = &retriever};
+  report.budget_tokens = options.retrieval.budget;
+  if (report.budget_tokens == 0) {
+    report.budget_tokens = PaperBudget(std::max<int64_t>(1, retriever.tokens()), options.retrieval.chunk_tokens);
+  }
+  for (const auto& ranker : retriever.rankers()) {
+    Stopwatch watch;
+    RankerResult result{.name = ranker->name(),
+                        .ranked = ranker->Rank(options.question, std::ssize(retriever.chunks()))};
+    result.search_ms = watch.LapMs();
+    report.rankers.push_back(std::move(result));
+  }
+  if (retriever.dense() != nullptr && options.retrieval.index != "flat") {
+    const std::string_view question = options.question;
+    report.recall = RecallAt(options.top, *retriever.dense(), {&question, 1});
+  }
+  report.retrieved = retriever.Retrieve(options.question, report.budget_tokens);
+  return report;
+}
+
+}  // namespace
+
+int RunRetrieve(std::span<const std::string> arguments) {
+  RetrieveOptions options;
+  CommandLine line("retrieve", "Passages of documents that answer a question, by every retriever side by side.");
+  line.Add({"Options", BindFields(options)});
+  line.Add({"Retrieval", BindFields(options.retrieval)});
+  line.Example("longshot retrieve --doc report.txt -p \"What went wrong in March?\"");
+  if (!ParseArguments(line, arguments)) return 0;
+  CheckOptions(options);
+  CatchInterrupt();
+
+  std::vector<Document> documents = ReadNamedDocuments(options.documents);
+  const LoadedEmbedder embedder = LoadEmbedder(options);
+  const Tokenizer tokenizer = ReadTokenizer(*OpenModelFile(options.file.model));
+  Progress progress("embedding", "passages");
+  const RetrieverParts parts{.measure = MeasureWith(tokenizer),
+                             .embedder = embedder.encoder.get(),
+                             .progress =
+                                 [&](int64_t done, int64_t total) {
+                                   progress.Show(done, total);
+                                   return !Interrupted();
+                                 },
+                             .tell = Note};
+  try {
+    const Retriever retriever(std::move(documents), options.retrieval, parts);
+    progress.Finish();
+    const RetrieveReport report = Ask(retriever, options);
+    WriteOutput(options.json ? Dump(RetrieveJson(report, options.top)) : RetrieveTable(report, options.top));
+  } catch (const EmbedStopped&) {
+    progress.Finish();
+    return kInterruptedStatus;
+  }
+  return 0;
+}
+
+}  // namespace longshot

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "retrieval/bm25.h"
+#include "runtime/config/field.h"
+
+namespace longshot {
+
+/// The embedder that `scripts/fetch_embedder.sh` fetches.
+inline constexpr const char* kDefaultEmbedder = "models/all-MiniLM-L6-v2";
+
+/// What is retrieved, and how.
+struct RetrievalConfig {
+  std::string kind = "hybrid";
+  int64_t chunk_tokens = 64;
+  int64_t budget = 0;
+  double threshold = 0;
+  std::string embedder = kDefaultEmbedder;
+  std::string index = "flat";
+  std::string cache;
+  Bm25Config bm25;
+
+  template <class Self, class Visitor>
+  static void VisitFields(Self& self, Visitor&& visit) {
+    visit(Field{.name = "rag_retriever",
+                .flags = "--spec-rag-retriever",
+                .choices = {"hybrid", "dense", "bm25"},
+                .help = "dense: passages near the question in meaning; bm25: those that share its words, without an "
+                        "embedder; hybrid: both rankings fused"},
+          self.kind);
+    visit(Field{.name = "rag_chunk_tokens",
+                .flags = "--spec-rag-chunk-tokens",
+                .minimum = 1,
+                .maximum = 1 << 20,
+                .unit = "tokens",
+                .help = "most of a passage, in the model's tokens"},
+          self.chunk_tokens);
+    visit(Field{.name = "rag_budget",
+                .flags = "--spec-rag-budget",
+                .minimum = 0,
+                .maximum = 1 << 30,
+                .unit = "tokens",
+                .help = "most of all passages together; 0: 4096 or a 24th of the documents, whichever is more"},
+          self.budget);
+    visit(Field{.name = "rag_threshold",
+                .flags = "--spec-rag-threshold",
+                .minimum = 0,
+                .maximum = 1,
+                .help = "least cosine of a passage to the question, whatever the retriever; 0: any"},
+          self.threshold);
+    visit(Field{.name = "rag_embedder",
+                .flags = "--spec-rag-embedder",
+                .unit = "PATH",
+                .help = "folder of a BERT encoder for sentences"},
+          self.embedder);
+    visit(Field{.name = "rag_index",
+                .flags = "--spec-rag-index",
+                .choices = {"flat", "hnsw", "ivf"},
+                .help = "search among vectors: all of them, or a graph or clusters, which may miss some"},
+          self.index);
+    visit(Field{.name = "rag_cache",
+                .flags = "--spec-rag-cache",
+                .unit = "PATH",
+                .help = "folder where passages and vectors of documents are kept; default: longshot in the user's "
+                        "cache folder; off: nowhere"},
+          self.cache);
+    Bm25Config::VisitFields(self.bm25, visit);
+  }
+};
+
+}  // namespace longshot
