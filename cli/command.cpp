@@ -21,10 +21,7 @@ constexpr std::string_view kAbsentFlags[] = {"-md",
                                              "--spec-kv-policy",
                                              "--spec-kv-budget",
                                              "--spec-exit-layer",
-                                             "--exit-layer",
-                                             "--spec-rag-chunk-tokens",
-                                             "--spec-rag-budget",
-                                             "--spec-rag-threshold"};
+                                             "--exit-layer"};
 
 constexpr std::array kCommands = {
     Command{"generate", "answer a question about a long document", RunGenerate},

@@ -9,6 +9,8 @@
 #include "session/build_info.h"
 #include "session/cached_prompt.h"
 #include "cli/command.h"
+#include "session/document.h"
+#include "session/draft_text.h"
 #include "session/fit_context.h"
 #include "session/generate_options.h"
 #include "session/idle_drafter.h"
@@ -106,6 +108,11 @@ void TellOperations(TimedBackend& backend, const Breakdown& breakdown, const Ans
   report["operations"] = breakdown.ToJson(times, roofs);
 }
 
+/// Tokens of the drafter's own sequence at most: its prompt and the answer.
+int64_t DraftTokens(const DraftText& text, const GenerateOptions& options, int64_t prompt_tokens) {
+  return std::ssize(text.prompt) + options.answer.ctx_size - prompt_tokens;
+}
+
 }  // namespace
 
 int RunGenerate(std::span<const std::string> arguments) {
@@ -146,7 +153,9 @@ int RunGenerate(std::span<const std::string> arguments) {
   const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
-  const std::vector<Token> prompt = BuildPrompt(tokenizer, options.prompt);
+  const AskedPrompt asked = ReadPrompt(options.prompt);
+  const std::vector<Token> prompt =
+      EncodePrompt(tokenizer, options.prompt, JoinDocuments(asked.documents), asked.question);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
@@ -165,15 +174,20 @@ int RunGenerate(std::span<const std::string> arguments) {
   }
 
   CatchInterrupt();
+  const DraftText draft_text =
+      FindDraftText(options, asked, tokenizer, BudgetInputsOf(*file, options.runtime, prompt_tokens));
+  const int64_t draft_tokens = draft_text.prompt.empty() ? 0 : DraftTokens(draft_text, options, prompt_tokens);
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = options.answer.ctx_size,
                                     .draft_bytes = choice.MostBytes({options.answer.ctx_size, config.vocab_size}),
+                                    .draft_tokens = draft_tokens,
                                     .timed = results.metrics});
   Breakdown breakdown;
   const auto drafter = MakeDrafter(options.drafter);
   CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
   Engine engine(loaded.target.get(), verifier.get(), drafter.get());
   AnswerRequest request{.prompt = prompt,
+                        .draft_prompt = draft_text.prompt,
                         .sampling = options.sampling,
                         .seed = static_cast<uint64_t>(options.answer.seed),
                         .max_tokens = options.answer.n_predict,
@@ -191,6 +205,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   if (result.wanted()) {
     report = Report(sections, prompt, loaded, answer, WorstExactness(*verifier, choice.exactness()), drafter->bytes());
   }
+  if (result.wanted() && !draft_text.prompt.empty()) report["retrieval"] = draft_text.ToJson();
   if (loaded.timed) TellOperations(*loaded.timed, breakdown, answer, report);
   if (result.wanted()) result.Write(Dump(report));
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;

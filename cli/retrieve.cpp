@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -8,15 +7,12 @@
 #include "cli/command.h"
 #include "cli/retrieve_report.h"
 #include "core/error.h"
-#include "core/printable.h"
 #include "core/stopwatch.h"
 #include "core/text_file.h"
-#include "kernels/backends.h"
-#include "retrieval/bert_encoder.h"
 #include "session/document.h"
+#include "session/embedder.h"
 #include "session/interrupt.h"
 #include "session/output.h"
-#include "session/processors.h"
 #include "session/progress.h"
 #include "session/report.h"
 #include "session/session.h"
@@ -54,29 +50,6 @@ struct RetrieveOptions {
   }
 };
 
-/// The encoder and what it runs on.
-struct LoadedEmbedder {
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<const BertEncoder> encoder;
-};
-
-/// Nothing for a retriever that needs none. Errors: kIo when it is missing, with the cure; those of `BertEncoder`.
-LoadedEmbedder LoadEmbedder(const RetrieveOptions& options) {
-  LoadedEmbedder loaded;
-  const std::string& folder = options.retrieval.embedder;
-  if (options.retrieval.kind == "bm25") return loaded;
-  if (!std::filesystem::exists(folder)) {
-    Throw(ErrorCode::kIo, "no embedder at {}; {}, or choose --spec-rag-retriever bm25", Printable(folder, 300),
-          folder == kDefaultEmbedder ? "fetch the default one with scripts/fetch_embedder.sh"
-                                     : "--spec-rag-embedder takes the folder of a BERT encoder");
-  }
-  const int most = UsableProcessors().count;
-  const int threads = options.threads == 0 ? most : std::min(most, static_cast<int>(options.threads));
-  loaded.backend = MakeCpuBackend({.threads = threads});
-  loaded.encoder = std::make_unique<BertEncoder>(folder, loaded.backend.get());
-  return loaded;
-}
-
 void CheckOptions(const RetrieveOptions& options) {
   if (options.documents.empty()) Throw(ErrorCode::kUsage, "retrieve: expected documents with --doc FILE_OR_FOLDER");
   if (IsBlank(options.question)) Throw(ErrorCode::kUsage, "retrieve: expected a question with -p QUESTION");
@@ -84,10 +57,7 @@ void CheckOptions(const RetrieveOptions& options) {
 
 RetrieveReport Ask(const Retriever& retriever, const RetrieveOptions& options) {
   RetrieveReport report{.question = options.question, .retriever = &retriever};
-  report.budget_tokens = options.retrieval.budget;
-  if (report.budget_tokens == 0) {
-    report.budget_tokens = PaperBudget(std::max<int64_t>(1, retriever.tokens()), options.retrieval.chunk_tokens);
-  }
+  report.budget_tokens = BudgetTokens(options.retrieval, {.prompt_tokens = retriever.tokens()});
   for (const auto& ranker : retriever.rankers()) {
     Stopwatch watch;
     RankerResult result{.name = ranker->name(),
@@ -116,7 +86,7 @@ int RunRetrieve(std::span<const std::string> arguments) {
   CatchInterrupt();
 
   std::vector<Document> documents = ReadNamedDocuments(options.documents);
-  const LoadedEmbedder embedder = LoadEmbedder(options);
+  const LoadedEmbedder embedder = LoadEmbedder(options.retrieval, options.threads);
   const Tokenizer tokenizer = ReadTokenizer(*OpenModelFile(options.file.model));
   Progress progress("embedding", "passages");
   const RetrieverParts parts{.measure = MeasureWith(tokenizer),

@@ -10,6 +10,7 @@
 #include "drafters/proposal_config.h"
 #include "drafters/rag/sequence_drafter.h"
 #include "drafters/window/window.h"
+#include "retrieval/retrieval_config.h"
 #include "runtime/spec/drafter.h"
 
 namespace longshot {
@@ -27,6 +28,7 @@ struct DrafterConfig {
   CopyConfig copy;
   WindowConfig window;
   RagConfig rag;
+  RetrievalConfig retrieval;  ///< of the text that `rag` reads
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -36,6 +38,7 @@ struct DrafterConfig {
     CopyConfig::VisitFields(self.copy, visit);
     WindowConfig::VisitFields(self.window, visit);
     RagConfig::VisitFields(self.rag, visit);
+    RetrievalConfig::VisitFields(self.retrieval, visit);
   }
 };
 

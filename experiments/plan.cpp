@@ -13,6 +13,7 @@
 #include "runtime/engine/model_target.h"
 #include "session/document.h"
 #include "session/draft_plan.h"
+#include "session/draft_text.h"
 #include "session/option_conflicts.h"
 #include "session/prompt.h"
 #include "session/report.h"
@@ -130,7 +131,7 @@ class Planner {
     question.model = ModelFor(setting, opened.file, std::ssize(question.prompt) + answer, task.name);
     AddCells(question, IsScored(task));
     question.document_sha256 = Sha256Hex(question.sample.document);
-    question.sample.document.clear();  // it stands in the prompt
+    if (!DraftsFromText(setting)) question.sample.document.clear();  // it stands in the prompt
     plan_.questions.push_back(std::move(question));
   }
 
@@ -157,6 +158,14 @@ class Planner {
     return longshot::DrafterOf(plan_.experiment.drafters[cell.drafter], plan_.settings[question.setting]).type;
   }
 
+  /// Whether some drafter looks for passages in the documents.
+  bool DraftsFromText(const Setting& setting) const {
+    const auto& variants = plan_.experiment.drafters;
+    return std::any_of(variants.begin(), variants.end(), [&](const DrafterVariant& variant) {
+      return ReadsDraftText(longshot::DrafterOf(variant, setting));
+    });
+  }
+
   /// The planned model of these settings, with room for `needed` tokens.
   size_t ModelFor(Setting& setting, const std::shared_ptr<const ModelFile>& file, int64_t needed,
                   const std::string& task) {
@@ -169,8 +178,13 @@ class Planner {
     PlannedModel& model = plan_.models[found->second];
     model.context = std::max(model.context, needed);
     for (const DrafterVariant& variant : plan_.experiment.drafters) {
-      const DrafterChoice choice(longshot::DrafterOf(variant, setting).type);
+      const DrafterConfig drafter = longshot::DrafterOf(variant, setting);
+      const DrafterChoice choice(drafter.type);
       model.draft_bytes = std::max(model.draft_bytes, choice.MostBytes({model.context, config.vocab_size}));
+      if (!ReadsDraftText(drafter)) continue;
+      constexpr int64_t kFrame = 512;  // question and chat format
+      const int64_t budget = BudgetTokens(drafter.retrieval, BudgetInputsOf(*file, runtime, needed));
+      model.draft_tokens = std::max(model.draft_tokens, budget + kFrame + setting.options.answer.n_predict);
     }
     return found->second;
   }

@@ -90,6 +90,9 @@ const LineColumn kColumns[] = {
     {"loops", true, CountText},
     {"output", false, OutputText},
 };
+constexpr LineColumn kShiftColumn = {"law shift per token", true, [](const json& l) {
+                                       return fmt::format("{:.3f}", l["law_shift_per_token"].get<double>());
+                                     }};
 constexpr LineColumn kPublishedColumn = {"published", false, PublishedText};
 
 /// Lines of one setting and task.
@@ -187,6 +190,8 @@ std::vector<TextTable> SettingTables(const json& report) {
   for (const Group& group : GroupsOf(report)) {
     std::vector<LineColumn> columns(std::begin(kColumns), std::end(kColumns));
     const auto has_figures = [](const json* line) { return !(*line)["published"].empty(); };
+    const auto is_shifted = [](const json* line) { return (*line)["law_shift_per_token"] > 0; };
+    if (std::any_of(group.lines.begin(), group.lines.end(), is_shifted)) columns.push_back(kShiftColumn);
     if (std::any_of(group.lines.begin(), group.lines.end(), has_figures)) columns.push_back(kPublishedColumn);
     TextTable table{.title = group.title, .note = {}, .columns = {}, .rows = {}};
     for (const LineColumn& column : columns) table.columns.push_back({column.title, column.is_number});

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -11,6 +12,7 @@
 #include "core/sha256.h"
 #include "core/stopwatch.h"
 #include "session/build_info.h"
+#include "session/draft_text.h"
 #include "session/cached_prompt.h"
 #include "session/idle_drafter.h"
 #include "session/interrupt.h"
@@ -82,7 +84,8 @@ class ModelRun {
         runtime_(plan.models[model].runtime),
         tokenizer_(LoadTokenizer(*plan.models[model].file)),
         loaded_(LoadTarget(runtime_, plan.models[model].file, plan.models[model].config,
-                           {.context = plan.models[model].context, .draft_bytes = plan.models[model].draft_bytes})),
+                           {.context = plan.models[model].context, .draft_bytes = plan.models[model].draft_bytes,
+                            .draft_tokens = plan.models[model].draft_tokens})),
         model_sha256_(loaded_.model->file().Sha256()),
         tap_rows_(MostTapRows()) {}
 
@@ -134,7 +137,9 @@ class ModelRun {
     CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen),
                        *loaded_.target,
                        /*tells=*/false);
+    const DraftText text = TextFor(question, options);
     AnswerRequest request{.prompt = question.prompt,
+                          .draft_prompt = text.prompt,
                           .sampling = options.sampling,
                           .seed = plan_.SeedOf(cell),
                           .max_tokens = options.answer.n_predict,
@@ -148,8 +153,22 @@ class ModelRun {
     if (answer.result.stop == StopReason::kInterrupted) return false;
     json json = CellJson(cell, options, answer, *drafter);
     Judge(question, options, answer, json);
+    if (!text.prompt.empty()) json["retrieval"] = text.ToJson();
     store_.Put(std::move(json));
     return true;
+  }
+
+  /// What the drafter of a cell drafts from, found anew for each cell: it is part of what an answer takes. The index of
+  /// a document is kept for its other questions.
+  DraftText TextFor(const Question& question, GenerateOptions& options) {
+    if (!ReadsDraftText(options.drafter)) return {};
+    RetrievalConfig& config = options.drafter.retrieval;
+    auto& retrieval = retrievals_[ToJson(BindFields(config)).dump()];
+    if (retrieval == nullptr) retrieval = std::make_unique<DraftRetrieval>(config, runtime_.threads, tokenizer_);
+    const AskedPrompt asked{.documents = {{.path = "document", .text = question.sample.document}},
+                            .question = question.sample.question};
+    return retrieval->Find(asked, options.prompt,
+                           BudgetInputsOf(loaded_.model->file(), runtime_, std::ssize(question.prompt)));
   }
 
   int64_t MostTapRows() const {
@@ -232,6 +251,7 @@ class ModelRun {
   LoadedTarget loaded_;
   std::string model_sha256_;
   int64_t tap_rows_;
+  std::map<std::string, std::unique_ptr<DraftRetrieval>> retrievals_;  ///< by settings
   double reading_ms_per_token_ = 0;
 };
 
@@ -323,7 +343,7 @@ std::string DescribePlan(const Plan& plan, const CellStore* store) {
     PlannedModel model = plan.models[m];
     const auto backend = MakeBackend(model.runtime, *model.file);
     const MemoryTable memory =
-        PlanMemory(*backend, *model.file, RequestFor(TargetOptions(model.runtime, model.context), model.draft_bytes));
+        PlanMemory(*backend, *model.file, RequestFor(TargetOptions(model.runtime, model.context), model.draft_bytes, model.draft_tokens));
     text += fmt::format("{}, context {}, KV {}/{}\n  {}\n", model.runtime.file.model, model.context,
                         model.runtime.cache_type_k, model.runtime.cache_type_v, memory.Line());
     const Roofs roofs = ProbeRoofs(*backend);

@@ -37,11 +37,12 @@ class Baselines {
 
 double Emitted(const json& cell) { return cell["metrics"]["emitted_tokens"]; }
 double DecodeMs(const json& cell) { return cell["timings"]["predicted_ms"]; }
-/// Reading the prompt, what the drafter does with it, sizing, and decoding.
+/// Reading the prompt, what the drafter does with it and looks for, sizing, and decoding.
 double LatencyMs(const json& cell) {
   const json& phases = cell["phases_ms"];
-  return cell["prefill_ms"].get<double>() + phases.value("prefill_draft", 0.0) + phases.value("sizing", 0.0) +
-         DecodeMs(cell);
+  const double retrieval = cell.contains("retrieval") ? cell["retrieval"].value("ms", 0.0) : 0.0;
+  return cell["prefill_ms"].get<double>() + retrieval + phases.value("prefill_draft", 0.0) +
+         phases.value("sizing", 0.0) + DecodeMs(cell);
 }
 
 /// Cells of one line.
@@ -87,6 +88,7 @@ class LineMaker {
     taus_.push_back(metrics["mean_acceptance_length"]);
     emitted_ += emitted;
     passes_ += metrics["target_passes"].get<double>();
+    line_.law_shift += metrics.value("law_shift", 0.0);
     drafts_ += metrics["spec_decode_num_drafts"].get<double>();
     if (!metrics["arms"].empty()) chooser_passes_ += metrics["target_passes"].get<double>();
     AddTo(accepted_, metrics["spec_decode_num_accepted_tokens_per_pos"].get<std::vector<double>>());
@@ -111,6 +113,7 @@ class LineMaker {
     line_.scored = std::ssize(scores_);
     line_.score = line_.metric == Name(TaskMetric::kPerplexity) ? GeometricMean(scores_) : Mean(scores_);
     for (auto& [phase, ms] : line_.phases_ms) ms /= std::max(1.0, emitted_);
+    line_.law_shift /= std::max(1.0, emitted_);
     if (chooser_passes_ > 0) line_.bypassed = 1 - drafts_ / chooser_passes_;
   }
 
@@ -165,6 +168,7 @@ json ToJson(const TableLine& line) {
                  {"phases_ms_per_token", line.phases_ms},
                  {"reading_ms", line.reading_ms},
                  {"draft_bytes", line.draft_bytes},
+                 {"law_shift_per_token", line.law_shift},
                  {"bypassed_share", line.bypassed}};
   if (line.scored > 0) result["score"] = line.score, result["metric"] = line.metric, result["scored"] = line.scored;
   if (line.pairs >= kFewestPairs && line.prompts >= kFewestPrompts && line.failed == 0) {

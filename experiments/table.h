@@ -32,6 +32,7 @@ struct TableLine {
   std::map<std::string, double> phases_ms;  ///< per emitted token
   double reading_ms = 0;                    ///< of a prompt, mean
   double draft_bytes = 0;                   ///< most held by the drafter
+  double law_shift = 0;                     ///< per token: total variation between the output's law and the target's
   double bypassed = 0;                      ///< share of rounds that a chooser decoded plainly; 0 for others
   std::string exactness;
 };

@@ -11,11 +11,19 @@ namespace longshot {
 /// The embedder that `scripts/fetch_embedder.sh` fetches.
 inline constexpr const char* kDefaultEmbedder = "models/all-MiniLM-L6-v2";
 
+/// What a budget is worked out from.
+struct BudgetInputs {
+  int64_t prompt_tokens = 0;     ///< of the target
+  int64_t weight_bytes = 0;      ///< that a draft pass reads; 0: unknown
+  int64_t kv_bytes_per_token = 0;
+};
+
 /// What is retrieved, and how.
 struct RetrievalConfig {
   std::string kind = "hybrid";
   int64_t chunk_tokens = 64;
-  int64_t budget = 0;
+  std::string budget = "auto";
+  std::string query;
   double threshold = 0;
   std::string embedder = kDefaultEmbedder;
   std::string index = "flat";
@@ -39,11 +47,14 @@ struct RetrievalConfig {
           self.chunk_tokens);
     visit(Field{.name = "rag_budget",
                 .flags = "--spec-rag-budget",
-                .minimum = 0,
-                .maximum = 1 << 30,
-                .unit = "tokens",
-                .help = "most of all passages together; 0: 4096 or a 24th of the documents, whichever is more"},
+                .unit = "N|auto|paper",
+                .help = "most tokens of all passages together; paper: 4096 or a 24th of the documents, whichever is "
+                        "more; auto: as much as keeps a draft pass cheap"},
           self.budget);
+    visit(Field{.name = "rag_query",
+                .flags = "--spec-rag-query",
+                .help = "what passages are looked for; empty: the question"},
+          self.query);
     visit(Field{.name = "rag_threshold",
                 .flags = "--spec-rag-threshold",
                 .minimum = 0,
@@ -69,5 +80,10 @@ struct RetrievalConfig {
     Bm25Config::VisitFields(self.bm25, visit);
   }
 };
+
+/// The budget that `config` means, in tokens, at least 1. "auto": text of which a draft pass reads at most half as many
+/// bytes as of weights, and at most a quarter of the prompt's; 2048 where the model is unknown. "paper": `PaperBudget`.
+/// Errors: kUsage for what is neither.
+int64_t BudgetTokens(const RetrievalConfig& config, const BudgetInputs& inputs);
 
 }  // namespace longshot

@@ -1,6 +1,7 @@
 #include "retrieval/retriever.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/fast_hash.h"
 #include "core/stopwatch.h"
 #include "retrieval/bm25.h"
@@ -22,6 +24,8 @@ constexpr std::string_view kSeparator = "\n\n";
 /// lambda and m of RAPID's rule.
 constexpr double kShortenFactor = 24;
 constexpr double kLeastRetrieved = 4096;
+
+constexpr int64_t kMostBudget = 1 << 30;
 
 /// So many times the chunks that fill the budget on average are ranked: some are passed over.
 constexpr int64_t kCandidateFactor = 4;
@@ -233,6 +237,25 @@ std::string JoinChunks(std::span<const Document> documents, std::span<const Retr
     joined += TextOf(documents, chunk.document, chunk.span);
   }
   return joined;
+}
+
+int64_t BudgetTokens(const RetrievalConfig& config, const BudgetInputs& inputs) {
+  constexpr int64_t kUsual = 2048, kLeast = 64, kWeightShare = 2, kPromptShare = 4;
+  const int64_t prompt = std::max<int64_t>(1, inputs.prompt_tokens);
+  if (config.budget == "paper") return PaperBudget(prompt, config.chunk_tokens);
+  if (config.budget == "auto") {
+    if (inputs.kv_bytes_per_token == 0) return kUsual;
+    const int64_t cheap = inputs.weight_bytes / kWeightShare / inputs.kv_bytes_per_token;
+    return std::max(kLeast, std::min(cheap, prompt / kPromptShare));
+  }
+  int64_t tokens = 0;
+  const char* end = config.budget.data() + config.budget.size();
+  const auto [stop, error] = std::from_chars(config.budget.data(), end, tokens);
+  if (error != std::errc() || stop != end || tokens < 1 || tokens > kMostBudget) {
+    Throw(ErrorCode::kUsage, "--spec-rag-budget: expected a number of tokens from 1 to {}, auto or paper, got '{}'",
+          kMostBudget, Printable(config.budget));
+  }
+  return tokens;
 }
 
 int64_t PaperBudget(int64_t prompt_tokens, int64_t chunk_tokens) {

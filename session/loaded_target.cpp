@@ -14,13 +14,14 @@ ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context)
           .prefill_rows = PassRows(options)};
 }
 
-MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes) {
+MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes, int64_t draft_tokens) {
   return {.context = target.max_context,
           .k_type = target.k_type,
           .v_type = target.v_type,
           .pass_rows = target.pass_rows(),
           .logit_rows = target.max_rows,
-          .draft = draft_bytes};
+          .draft = draft_bytes,
+          .draft_tokens = draft_tokens};
 }
 
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
@@ -33,7 +34,7 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
     loaded.backend = std::move(timed);
   }
   const ModelTargetOptions target = TargetOptions(options, needs.context);
-  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, needs.draft_bytes));
+  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, needs.draft_bytes, needs.draft_tokens));
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
   return loaded;

@@ -25,12 +25,13 @@ struct LoadedTarget {
 /// The target of a run with a context of `context` tokens.
 ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context);
 /// The memory that such a target takes, beside `draft_bytes` of a drafter.
-MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0);
+MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0, int64_t draft_tokens = 0);
 
 /// What a run asks of its target.
 struct TargetNeeds {
   int64_t context = 0;      ///< tokens
   int64_t draft_bytes = 0;  ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
+  int64_t draft_tokens = 0;  ///< of a sequence of its own
   bool timed = false;       ///< time every operation
 };
 

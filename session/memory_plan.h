@@ -14,6 +14,7 @@ struct MemoryRequest {
   int64_t pass_rows = 0;   ///< rows of the largest pass
   int64_t logit_rows = 0;  ///< of them, with logits
   int64_t draft = 0;       ///< bytes of the drafter
+  int64_t draft_tokens = 0;  ///< of a sequence of the drafter's own
 };
 
 /// The memory of a run of `file` on `backend`, upper bounds, before anything is allocated: the one account that every

@@ -61,6 +61,7 @@ void RequireConsistent(const GenerateOptions& options) {
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
   RequireUsed(ChangedFlag(drafter.copy), drafter.type, "copy");
   RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
+  RequireUsed(ChangedFlag(drafter.retrieval), drafter.type, "rag");
   if (!choice.Has("draft-simple")) RequireUsed(ChangedFlag(drafter.rag), drafter.type, "rag");
   if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
     Throw(ErrorCode::kUsage,

@@ -29,7 +29,7 @@ ChatFormat ResolveFormat(const Tokenizer& tokenizer, PromptOptions& options) {
 
 }  // namespace
 
-std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
+AskedPrompt ReadPrompt(const PromptOptions& options) {
   if (!options.question.empty() && !options.question_file.empty()) {
     Throw(ErrorCode::kUsage, "-p and -f are both the question: give one of them");
   }
@@ -42,9 +42,14 @@ std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& option
   if (IsBlank(question) && documents.empty()) {
     Throw(ErrorCode::kUsage, "nothing to answer: give a question with -p or -f, and a long document with --doc");
   }
-  ChatPrompt prompt = ReadFrame(options);
-  prompt.question = std::move(question);
-  return EncodeChat(tokenizer, ResolveFormat(tokenizer, options), prompt);
+  AskedPrompt asked{.documents = {}, .question = std::move(question)};
+  if (!documents.empty()) asked.documents = ReadNamedDocuments(documents);
+  return asked;
+}
+
+std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
+  const AskedPrompt asked = ReadPrompt(options);
+  return EncodePrompt(tokenizer, options, JoinDocuments(asked.documents), asked.question);
 }
 
 std::vector<Token> EncodePrompt(const Tokenizer& tokenizer, PromptOptions& options, const std::string& document,

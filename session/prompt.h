@@ -1,12 +1,24 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "session/generate_options.h"
 #include "core/types.h"
+#include "retrieval/document.h"
 #include "runtime/text/tokenizer.h"
 
 namespace longshot {
+
+/// What a prompt is made of.
+struct AskedPrompt {
+  std::vector<Document> documents;
+  std::string question;
+};
+
+/// Reads the documents and the question that `options` name. Errors: kUsage when there is neither; those of
+/// `ReadNamedDocuments` and `ReadText`.
+AskedPrompt ReadPrompt(const PromptOptions& options);
 
 /// The prompt's tokens: system line, document, question, in the model's chat format. Replaces
 /// `options.chat_template` by the name of the format that was recognised. Errors: kUsage when there is

@@ -40,6 +40,7 @@ void SequenceDrafter::BeginModel(const DraftContext& context) {
   capacity_ = std::min(target_->max_context(), std::ssize(prompt) + context.max_tokens + context.max_nodes);
   chain_.Reserve(kMostCatchUp + 1 + context.max_nodes);
   tokens_.reserve(capacity_), kept_.reserve(chain_.capacity());
+  Start();
 }
 
 void SequenceDrafter::Start() {
@@ -59,7 +60,6 @@ std::optional<Prospect> SequenceDrafter::Foresee(const DraftBudget& budget) cons
 }
 
 void SequenceDrafter::BeginRound(std::span<const Token> history) {
-  if (!sequence_) Start();
   const size_t known = shared_from_ + tokens_.size() - prompt_tokens_;
   tokens_.insert(tokens_.end(), history.begin() + static_cast<std::ptrdiff_t>(known), history.end());
   auto missing = static_cast<size_t>(std::ssize(tokens_) - target_->committed(*sequence_));

@@ -17,19 +17,12 @@ enum class DraftPrompt : uint8_t {
 
 /// What drafters with a sequence of their own are set by.
 struct RagConfig {
-  std::string budget = "auto";
   double draft_cost = 0;  ///< 0: measured behind the first token; kAssumedDraftCost where nobody measures
 
   static constexpr double kAssumedDraftCost = 0.5;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "rag_budget",
-                .flags = "--spec-rag-budget",
-                .unit = "N|auto|paper",
-                .help = "most tokens of retrieved text that rag drafts from; auto: from the cost of a draft pass; paper: "
-                        "RAPID's rule, at least 4096"},
-          self.budget);
     visit(Field{.name = "rag_cost_ratio",
                 .flags = "--spec-rag-cost-ratio",
                 .minimum = 0,
@@ -63,7 +56,7 @@ class SequenceDrafter final : public ModelDrafter {
   void EndRound(const RoundView& round) override;
   int64_t room() const override;
 
-  /// Opens the sequence and reads the prompt but its last token, once it is needed.
+  /// Opens the sequence and reads the prompt but its last token.
   void Start();
   void Close();
 

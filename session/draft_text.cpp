@@ -1,0 +1,105 @@
+#include "session/draft_text.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/sha256.h"
+#include "core/stopwatch.h"
+#include "session/interrupt.h"
+#include "session/output.h"
+#include "session/progress.h"
+#include "session/prompt.h"
+#include "session/session.h"
+
+namespace longshot {
+namespace {
+
+std::string HashOf(std::span<const Document> documents) {
+  Sha256 hash;
+  for (const Document& document : documents) {
+    const int64_t size = std::ssize(document.text);
+    hash.Update(std::as_bytes(std::span(&size, 1)));
+    hash.Update(std::as_bytes(std::span(document.text)));
+  }
+  return hash.HexDigest();
+}
+
+}  // namespace
+
+nlohmann::json DraftText::ToJson() const {
+  nlohmann::json chunks = nlohmann::json::array();
+  for (const RetrievedChunk& chunk : found.chunks) {
+    chunks.push_back({{"path", documents[static_cast<size_t>(chunk.document)].path},
+                      {"offset", chunk.span.offset},
+                      {"length", chunk.span.length},
+                      {"score", chunk.score}});
+  }
+  return {{"budget_tokens", budget},
+          {"tokens", found.tokens},
+          {"prompt_tokens", prompt.size()},
+          {"below_threshold", found.below_threshold},
+          {"chunks", chunks},
+          {"cached", times.cached},
+          {"chunk_ms", times.chunk_ms},
+          {"embed_ms", times.embed_ms},
+          {"ms", ms}};
+}
+
+DraftRetrieval::DraftRetrieval(const RetrievalConfig& config, int64_t threads, const Tokenizer& tokenizer)
+    : config_(config), tokenizer_(tokenizer), embedder_(LoadEmbedder(config, threads)) {}
+
+DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, const BudgetInputs& inputs) {
+  if (asked.documents.empty()) {
+    Throw(ErrorCode::kUsage, "--spec-type rag drafts from passages of documents: give them with --doc");
+  }
+  DraftText text;
+  text.budget = BudgetTokens(config_, inputs);
+  Stopwatch watch;
+  if (std::string hash = HashOf(asked.documents); retriever_ == nullptr || hash != indexed_) {
+    Progress progress("embedding", "passages");
+    const RetrieverParts parts{.measure = MeasureWith(tokenizer_),
+                               .embedder = embedder_.encoder.get(),
+                               .progress =
+                                   [&](int64_t done, int64_t total) {
+                                     progress.Show(done, total);
+                                     return !Interrupted();
+                                   },
+                               .tell = Note};
+    retriever_ = std::make_unique<Retriever>(asked.documents, config_, parts);
+    indexed_ = std::move(hash);
+    progress.Finish();
+    text.times = retriever_->times();
+  }
+  text.found = retriever_->Retrieve(config_.query.empty() ? asked.question : config_.query, text.budget);
+  text.prompt = EncodePrompt(tokenizer_, frame, JoinChunks(retriever_->documents(), text.found.chunks), asked.question);
+  text.documents.assign(asked.documents.begin(), asked.documents.end());
+  for (Document& document : text.documents) document.text.clear();  // names are told, texts are not
+  text.ms = watch.LapMs();
+  return text;
+}
+
+DraftText FindDraftText(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
+                        const BudgetInputs& inputs) {
+  if (!ReadsDraftText(options.drafter)) return {};
+  DraftRetrieval retrieval(options.drafter.retrieval, options.runtime.threads, tokenizer);
+  DraftText text = retrieval.Find(asked, options.prompt, inputs);
+  Note(fmt::format("retrieval: {} passages, {} of {} tokens, in {:.0f} ms", text.found.chunks.size(), text.found.tokens,
+                   text.budget, text.ms));
+  return text;
+}
+
+bool ReadsDraftText(const DrafterConfig& config) { return config.type != "auto" && DrafterChoice(config.type).Has("rag"); }
+
+BudgetInputs BudgetInputsOf(const ModelFile& file, const RuntimeOptions& runtime, int64_t prompt_tokens) {
+  const ModelConfig& config = file.config();
+  const auto bytes = [](const std::string& type) { return type == "f32" ? int64_t{4} : type == "q8_0" ? 1 : 2; };
+  BudgetInputs inputs{.prompt_tokens = prompt_tokens};
+  for (const TensorInfo& tensor : file.tensors()) inputs.weight_bytes += std::ssize(tensor.bytes);
+  inputs.kv_bytes_per_token = int64_t{config.layers} * config.kv_heads * config.head_dim *
+                              (bytes(runtime.cache_type_k) + bytes(runtime.cache_type_v));
+  return inputs;
+}
+
+}  // namespace longshot
