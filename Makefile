@@ -1,6 +1,6 @@
 # Plain `make` builds build/longshot. `make demo` and `make test` start from a fresh Debian 12 machine.
 .DEFAULT_GOAL := build
-.PHONY: build packages model vocabs demo test test-long asan tsan fuzz bench-peers clean
+.PHONY: build packages model embedder vocabs demo test test-long asan tsan fuzz bench-peers clean
 
 # The document of the demo: 7,600 tokens of real text that every Debian has.
 DEMO_DOC ?= /usr/share/common-licenses/GPL-3
@@ -17,20 +17,24 @@ packages:
 model:
 	@scripts/fetch_model.sh
 
+# The encoder that retrieval ranks passages with.
+embedder:
+	@scripts/fetch_embedder.sh
+
 # llama.cpp's vocabularies, with which the tokenizer tests compare; without them those tests are skipped.
 vocabs:
 	@scripts/fetch_vocabs.sh
 
 demo: packages
 	@$(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory model embedder
 	build/longshot demo $(addprefix --doc ,$(DEMO_DOC))
 
-test: packages model
+test: packages model embedder
 	@scripts/fetch_vocabs.sh --quiet || true
 	@scripts/run_tests.sh
 
-test-long: packages model
+test-long: packages model embedder
 	@scripts/fetch_vocabs.sh --quiet || true
 	@scripts/run_tests.sh --long
 

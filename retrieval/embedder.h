@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <span>
 #include <string>
@@ -18,8 +19,14 @@ struct Embeddings {
   int64_t windows() const { return static_cast<int64_t>(text.size()); }
 };
 
-/// Called with (done, total) texts; returning false stops, and `Embed` throws Interrupted.
+/// Called with (done, total) texts; returning false stops, and `Embed` throws `EmbedStopped`.
 using EmbedProgress = std::function<bool(int64_t, int64_t)>;
+
+/// What `Embed` throws because its progress function said so: no `Error`, nothing is wrong.
+class EmbedStopped : public std::exception {
+ public:
+  const char* what() const noexcept override { return "embedding was stopped"; }
+};
 
 /// Texts to vectors whose inner product tells how alike they are. Seam: a BERT encoder today.
 class Embedder {

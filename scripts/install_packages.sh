@@ -3,7 +3,8 @@
 set -eu
 
 packages="make g++ cmake ninja-build ccache clang libclang-rt-14-dev libgtest-dev libdnnl-dev
-libsentencepiece-dev libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libpcre2-dev libfmt-dev python3 python3-pip"
+libsentencepiece-dev libcli11-dev libyaml-cpp-dev nlohmann-json3-dev libpcre2-dev libfmt-dev libfaiss-dev
+libopenblas-serial-dev poppler-utils python3 python3-pip"
 
 fail() {
   echo "install_packages: $*" >&2
