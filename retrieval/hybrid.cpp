@@ -10,7 +10,7 @@ std::vector<RankedChunk> Hybrid::Rank(std::string_view query, int64_t k) const {
   for (const Ranker* ranker : rankers_) {
     double rank = 0;
     for (const RankedChunk& chunk : ranker->Rank(query, std::max(k, kDepth))) {
-      scores[chunk.chunk] += 1 / (kFusionConstant + ++rank);
+      scores[chunk.chunk] += 1 / (constant_ + ++rank);
     }
   }
   std::vector<RankedChunk> ranked;

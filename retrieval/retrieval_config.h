@@ -4,6 +4,7 @@
 #include <string>
 
 #include "retrieval/bm25.h"
+#include "retrieval/hybrid.h"
 #include "runtime/config/field.h"
 
 namespace longshot {
@@ -28,6 +29,7 @@ struct RetrievalConfig {
   std::string embedder = kDefaultEmbedder;
   std::string index = "flat";
   std::string cache;
+  double fusion_constant = Hybrid::kFusionConstant;
   Bm25Config bm25;
 
   template <class Self, class Visitor>
@@ -77,6 +79,13 @@ struct RetrievalConfig {
                 .help = "folder where passages and vectors of documents are kept; default: longshot in the user's "
                         "cache folder; off: nowhere"},
           self.cache);
+    visit(
+        Field{.name = "rag_fusion_constant",
+              .flags = "--spec-rag-fusion-constant",
+              .minimum = 0,
+              .maximum = 1e6,
+              .help = "of hybrid's sum of 1 / (constant + rank): the smaller, the more the top of each ranking counts"},
+        self.fusion_constant);
     Bm25Config::VisitFields(self.bm25, visit);
   }
 };

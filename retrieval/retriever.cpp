@@ -155,7 +155,8 @@ void Retriever::MakeRankers(const Embeddings& embeddings, const Embedder* embedd
                                               VectorSearchOf(config_.index));
     dense_ = dense.get();
     rankers_.push_back(std::move(dense));
-    rankers_.push_back(std::make_unique<Hybrid>(std::vector<const Ranker*>{rankers_[0].get(), dense_}));
+    rankers_.push_back(
+        std::make_unique<Hybrid>(std::vector<const Ranker*>{rankers_[0].get(), dense_}, config_.fusion_constant));
   }
   for (const auto& ranker : rankers_) {
     if (ranker->name() == config_.kind) chosen_ = ranker.get();

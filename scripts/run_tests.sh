@@ -79,8 +79,8 @@ only='-LE gpu|slow'
 [ -z "$long" ] || only='-LE gpu'
 
 # The short form sanitizes the folders that touch raw memory and files; `--long` and `make asan` all of them.
-memory_folders="core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache"
-[ -z "$long" ] || memory_folders="$memory_folders;runtime/config;runtime/spec;runtime/engine;verifier;drafters;tasks;session;experiments;cli"
+memory_folders="core;kernels;runtime/config;runtime/text;runtime/kv;runtime/model;runtime/cache;retrieval"
+[ -z "$long" ] || memory_folders="$memory_folders;runtime/spec;runtime/engine;verifier;drafters;tasks;session;experiments;cli"
 
 build release release all && check release build ${only}
 build "ASan + UBSan" asan tests_unit "$memory_folders" && check "ASan + UBSan" build-asan -L unit ${only}

@@ -56,5 +56,12 @@ TEST(Hybrid, AsksDeeperThanItGives) {
   EXPECT_EQ(Hybrid({&first, &second}).Rank("", 1)[0].chunk, 1);
 }
 
+/// With the constant of the paper, middling in both rankings beats first in one; without it, it does not.
+TEST(Hybrid, ASmallConstantFavoursTheTopOfARanking) {
+  const FixedRanker first({{0, 3.0}, {1, 2.0}, {3, 1.0}}), second({{2, 3.0}, {4, 2.0}, {1, 1.0}});
+  EXPECT_EQ(Hybrid({&first, &second}).Rank("", 1)[0].chunk, 1);
+  EXPECT_EQ(Hybrid({&first, &second}, 0).Rank("", 1)[0].chunk, 0);
+}
+
 }  // namespace
 }  // namespace longshot
