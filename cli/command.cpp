@@ -11,11 +11,7 @@ namespace longshot {
 namespace {
 
 /// Flags of the project's conventions that this version lacks: told so, rather than that another one is near.
-constexpr std::string_view kAbsentFlags[] = {"-md",
-                                             "--spec-draft-model",
-                                             "--model-draft",
-                                             "--draft-model",
-                                             "-cd",
+constexpr std::string_view kAbsentFlags[] = {"-cd",
                                              "--spec-draft-ctx-size",
                                              "--ctx-size-draft",
                                              "--spec-kv-policy",

@@ -184,7 +184,8 @@ struct Offer {
     text += fmt::format("gains from {:.0f} % acceptance on, drafting {} tokens", even.acceptance * 100, even.length);
     if (drafted == 0) return text + "; found nothing to draft here\n";
     const double rate = static_cast<double>(accepted) / static_cast<double>(drafted);
-    return text + fmt::format("; here {:.0f} % of {} were accepted: {:.2f} times plain\n", rate * 100, drafted, speedup);
+    return text +
+           fmt::format("; here {:.0f} % of {} were accepted: {:.2f} times plain\n", rate * 100, drafted, speedup);
   }
 };
 

@@ -10,6 +10,7 @@
 #include "session/cached_prompt.h"
 #include "cli/command.h"
 #include "session/document.h"
+#include "session/draft_model.h"
 #include "session/draft_text.h"
 #include "session/fit_context.h"
 #include "session/generate_options.h"
@@ -153,12 +154,18 @@ int RunGenerate(std::span<const std::string> arguments) {
   const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
+  RequireDraftModel(options.drafter, tokenizer.vocabulary());
   const AskedPrompt asked = ReadPrompt(options.prompt);
+  if (options.prompt.retrieves() || ReadsDraftText(options.drafter)) RequireDocuments(asked);
+  const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
+  CatchInterrupt();
+  const DraftText context = options.prompt.retrieves() ? FindContext(options, asked, tokenizer, config) : DraftText();
   const std::vector<Token> prompt =
-      EncodePrompt(tokenizer, options.prompt, JoinDocuments(asked.documents), asked.question);
+      options.prompt.retrieves()
+          ? context.prompt
+          : EncodePrompt(tokenizer, options.prompt, JoinDocuments(asked.documents), asked.question);
   const auto prompt_tokens = static_cast<int64_t>(prompt.size());
   const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
-  const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
   const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
   options.answer.ctx_size = ResolveContext(config, options.answer.ctx_size, prompt_tokens, needed);
   if (open_ended) {
@@ -173,7 +180,6 @@ int RunGenerate(std::span<const std::string> arguments) {
                     options.drafter.type));
   }
 
-  CatchInterrupt();
   const DraftText draft_text =
       FindDraftText(options, asked, tokenizer, BudgetInputsOf(*file, options.runtime, prompt_tokens));
   const int64_t draft_tokens = draft_text.prompt.empty() ? 0 : DraftTokens(draft_text, options, prompt_tokens);
@@ -182,6 +188,7 @@ int RunGenerate(std::span<const std::string> arguments) {
                                     .draft_bytes = choice.MostBytes({options.answer.ctx_size, config.vocab_size}),
                                     .draft_tokens = draft_tokens,
                                     .timed = results.metrics});
+  const DraftModel draft_model = LoadDraftModel(options.drafter, options.runtime, loaded, options.answer.ctx_size);
   Breakdown breakdown;
   const auto drafter = MakeDrafter(options.drafter);
   CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
@@ -197,13 +204,15 @@ int RunGenerate(std::span<const std::string> arguments) {
                         .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
                         .on_text = WriteOutput};
   if (loaded.timed) request.on_phase = [&](Phase phase) { loaded.timed->CountInto(&breakdown.of(phase)); };
-  SizeDrafts(*loaded.target, options.drafter, request);
+  SizeDrafts(*loaded.target, options.drafter, request, draft_model.target.get());
   const Answer answer = RunAnswer(engine, tokenizer, request);
   if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
   PrintSummary(options, results, answer);
   json report;
   if (result.wanted()) {
-    report = Report(sections, prompt, loaded, answer, WorstExactness(*verifier, choice.exactness()), drafter->bytes());
+    const Exactness exactness = options.prompt.retrieves() ? Exactness::kChangesModel : choice.exactness();
+    report = Report(sections, prompt, loaded, answer, WorstExactness(*verifier, exactness), drafter->bytes());
+    if (options.prompt.retrieves()) report["context"] = context.ToJson();
   }
   if (result.wanted() && !draft_text.prompt.empty()) report["retrieval"] = draft_text.ToJson();
   if (loaded.timed) TellOperations(*loaded.timed, breakdown, answer, report);

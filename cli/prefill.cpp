@@ -34,11 +34,11 @@ struct PrefillOptions {
   }
 };
 
-/// The flags of a prompt but those of a question.
+/// The flags of a prompt but those that belong to a question.
 std::vector<BoundField> DocumentFields(PromptOptions& options) {
   std::vector<BoundField> fields = BindFields(options);
   std::erase_if(fields, [](const BoundField& bound) {
-    return bound.field.name == "prompt" || bound.field.name == "prompt_file";
+    return bound.field.name == "prompt" || bound.field.name == "prompt_file" || bound.field.name == "context";
   });
   return fields;
 }

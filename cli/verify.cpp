@@ -11,6 +11,9 @@
 #include "experiments/plan.h"
 #include "session/generate_options.h"
 #include "session/interrupt.h"
+#include "session/document.h"
+#include "session/draft_model.h"
+#include "session/draft_text.h"
 #include "session/loaded_target.h"
 #include "session/output.h"
 #include "session/prompt.h"
@@ -45,11 +48,17 @@ struct VerifyOptions {
 /// A prompt and its name.
 struct NamedPrompt {
   std::string name;
+  AskedPrompt asked;
   std::vector<Token> tokens;
+  std::vector<Token> draft;  ///< what a drafter with a text of its own reads
 };
 
 std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& frame, const Tokenizer& tokenizer) {
-  if (options.prompts.empty()) return {{"the prompt", BuildPrompt(tokenizer, frame)}};
+  if (options.prompts.empty()) {
+    AskedPrompt asked = ReadPrompt(frame);
+    std::vector<Token> tokens = EncodePrompt(tokenizer, frame, JoinDocuments(asked.documents), asked.question);
+    return {{"the prompt", std::move(asked), std::move(tokens), {}}};
+  }
   if (!frame.question.empty() || !frame.documents.empty()) {
     Throw(ErrorCode::kUsage, "--prompts holds the questions: leave -p and --doc out");
   }
@@ -57,9 +66,25 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
   task.kind = "prompts", task.paths = {options.prompts}, task.count = options.count;
   std::vector<NamedPrompt> prompts;
   for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
-    prompts.push_back({sample.id, EncodePrompt(tokenizer, frame, sample.document, sample.question)});
+    AskedPrompt asked{.documents = {{sample.id, sample.document}}, .question = sample.question};
+    prompts.push_back(
+        {sample.id, std::move(asked), EncodePrompt(tokenizer, frame, sample.document, sample.question), {}});
   }
   return prompts;
+}
+
+/// Finds the texts that `rag` drafts from; the longest in tokens, 0 where nobody drafts from one.
+int64_t FindDraftTexts(GenerateOptions& options, const ModelFile& file, const Tokenizer& tokenizer,
+                       std::vector<NamedPrompt>& prompts) {
+  if (!ReadsDraftText(options.drafter)) return 0;
+  DraftRetrieval retrieval(options.drafter.retrieval, options.runtime.threads, tokenizer);
+  int64_t longest = 0;
+  for (NamedPrompt& prompt : prompts) {
+    const BudgetInputs inputs = BudgetInputsOf(file, options.runtime, std::ssize(prompt.tokens));
+    prompt.draft = retrieval.Find(prompt.asked, options.prompt, inputs).prompt;
+    longest = std::max(longest, std::ssize(prompt.draft));
+  }
+  return longest;
 }
 
 /// Where two outputs part.
@@ -98,13 +123,18 @@ std::string PieceOf(const Tokenizer& tokenizer, Token token) {
 /// One prompt both ways.
 class Check {
  public:
-  Check(GenerateOptions& options, const Tokenizer& tokenizer, ModelTarget& target)
-      : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier(options.answer.verify, options.answer.margin)) {}
+  Check(GenerateOptions& options, const Tokenizer& tokenizer, LoadedTarget& loaded, ModelTarget* draft_model)
+      : options_(options),
+        tokenizer_(tokenizer),
+        target_(*loaded.target),
+        draft_model_(draft_model),
+        verifier_(MakeVerifier(options.answer.verify, options.answer.margin)) {}
 
-  Answer Run(std::span<const Token> prompt, DrafterConfig config) {
+  Answer Run(const NamedPrompt& prompt, DrafterConfig config) {
     const auto drafter = MakeDrafter(config);
     Engine engine(&target_, verifier_.get(), drafter.get());
-    AnswerRequest request{.prompt = prompt,
+    AnswerRequest request{.prompt = prompt.tokens,
+                          .draft_prompt = prompt.draft,
                           .sampling = options_.sampling,
                           .seed = static_cast<uint64_t>(options_.answer.seed),
                           .max_tokens = options_.answer.n_predict,
@@ -113,7 +143,7 @@ class Check {
                           .restore = {},
                           .keep = {},
                           .on_text = {}};
-    SizeDrafts(target_, config, request);
+    SizeDrafts(target_, config, request, draft_model_);
     return RunAnswer(engine, tokenizer_, request);
   }
 
@@ -121,7 +151,7 @@ class Check {
   json Compare(const NamedPrompt& prompt) {
     DrafterConfig none = options_.drafter;
     none.type = "none";
-    const Answer plain = Run(prompt.tokens, none), speculative = Run(prompt.tokens, options_.drafter);
+    const Answer plain = Run(prompt, none), speculative = Run(prompt, options_.drafter);
     if (Interrupted()) return {};  // one of them ends too early
     const std::vector<Token>&a = plain.result.tokens, &b = speculative.result.tokens;
     json line = {{"prompt", prompt.name},
@@ -160,6 +190,7 @@ class Check {
   GenerateOptions& options_;
   const Tokenizer& tokenizer_;
   ModelTarget& target_;
+  ModelTarget* draft_model_;
   std::unique_ptr<Verifier> verifier_;
 };
 
@@ -180,21 +211,27 @@ int RunVerify(std::span<const std::string> arguments) {
   if (!ParseArguments(line, arguments)) return 0;
   const ResultFile result(verify.json);
   RequireConsistent(options);
+  RequireFullContext(options);
   if (options.drafter.type == "none") {
     Throw(ErrorCode::kUsage, "verify compares a drafter with plain decoding: name one with --spec-type");
   }
   const DrafterChoice choice(options.drafter.type);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
-  const std::vector<NamedPrompt> prompts = PromptsOf(verify, options.prompt, tokenizer);
+  RequireDraftModel(options.drafter, tokenizer.vocabulary());
+  std::vector<NamedPrompt> prompts = PromptsOf(verify, options.prompt, tokenizer);
   int64_t longest = 0;
   for (const NamedPrompt& prompt : prompts) longest = std::max(longest, std::ssize(prompt.tokens));
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
   const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, longest + options.answer.n_predict);
   CatchInterrupt();
+  const int64_t longest_draft = FindDraftTexts(options, *file, tokenizer, prompts);
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
-                                   {.context = context, .draft_bytes = choice.MostBytes({context, config.vocab_size})});
-  Check check(options, tokenizer, *loaded.target);
+                                   {.context = context,
+                                    .draft_bytes = choice.MostBytes({context, config.vocab_size}),
+                                    .draft_tokens = longest_draft > 0 ? longest_draft + options.answer.n_predict : 0});
+  const DraftModel draft_model = LoadDraftModel(options.drafter, options.runtime, loaded, context);
+  Check check(options, tokenizer, loaded, draft_model.target.get());
   json lines = json::array();
   int64_t different = 0;
   for (const NamedPrompt& prompt : prompts) {

@@ -117,7 +117,7 @@ void ModelDrafter::Propose(std::span<const Token> history, const DraftBudget& bu
 }
 
 ModelDrafter::Draw ModelDrafter::DrawAfter(std::span<const float> logits, std::span<const Token> history,
-                                             const DraftBudget& budget) {
+                                           const DraftBudget& budget) {
   context_.sampler->Process(logits, history, drafted_, law_);
   if (sampled_) return DrawSampled(static_cast<NodeId>(drafted_.size()), budget.round);
   return DrawCoupled(logits, static_cast<int64_t>(history.size() + drafted_.size()));

@@ -43,7 +43,8 @@ class ModelDrafter : public Drafter {
   virtual int64_t room() const { return std::numeric_limits<int64_t>::max(); }
   /// A round begins in which it drafts. `history` ends with the pending token.
   virtual void BeginRound(std::span<const Token> history) = 0;
-  /// Logits [V] after `node`, the newest one of a chain; valid until the next call. Called for nodes 0, 1, ... in order.
+  /// Logits [V] after `node`, the newest one of a chain; valid until the next call. Called for nodes 0, 1, ... in
+  /// order.
   virtual std::span<const float> LogitsAfter(const TokenTree& tree, NodeId node) = 0;
   /// A round ended, whoever proposed its tree.
   virtual void EndRound(const RoundView&) {}

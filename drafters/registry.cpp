@@ -28,40 +28,42 @@ int64_t OwnSequenceBytes(const DraftExtent& extent) {
 }
 
 constexpr std::array kDrafters = {
-    DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false,
+    DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false, false,
                  [](const DraftExtent&) { return int64_t{0}; },
                  [](const DrafterConfig&) -> std::unique_ptr<Drafter> { return std::make_unique<NoneDrafter>(); }},
     DrafterEntry{"copy", "what followed the longest repeated suffix of prompt and output", Exactness::kExact, false,
-                 false, [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
+                 false, false, [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<CopyDrafter>(config.proposal, config.copy);
                  }},
     DrafterEntry{
-        "token-recycling", "trees from the best next tokens that earlier passes saw", Exactness::kExact, false, true,
+        "token-recycling", "trees from the best next tokens that earlier passes saw", Exactness::kExact, false, false,
+        true,
         [](const DraftExtent& extent) { return extent.vocab * Adjacency::kRow * static_cast<int64_t>(sizeof(Token)); },
         [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
           return std::make_unique<TokenRecyclingDrafter>(config.proposal, config.tree);
         }},
     DrafterEntry{"window", "the model itself, reading only the start and the recent part of its cache",
-                 Exactness::kExact, true, false,
+                 Exactness::kExact, true, false, false,
                  [](const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<WindowDrafter>(config.proposal, config.window);
                  }},
-    DrafterEntry{"rag", "a model that reads what retrieval found instead of the whole document", Exactness::kExact, true,
-                 false, OwnSequenceBytes,
+    DrafterEntry{"rag", "a model that reads what retrieval found instead of the whole document", Exactness::kExact,
+                 true, true, false, OwnSequenceBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("rag", DraftPrompt::kRetrieved, config.proposal,
                                                             config.rag);
                  }},
     DrafterEntry{"draft-simple", "another model (-md) that reads the target's own prompt", Exactness::kExact, true,
-                 false, OwnSequenceBytes,
+                 true, false, OwnSequenceBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("draft-simple", DraftPrompt::kTarget, config.proposal,
                                                             config.rag);
                  }},
-    DrafterEntry{kAuto, "whichever of the others is expected to be fastest in the round, or none", Exactness::kExact,
-                 true, false, [](const DraftExtent& extent) { return DrafterChoice(kAuto).MostBytes(extent); },
+    DrafterEntry{kAuto, "whichever of those that need nothing is expected to be fastest in the round, or none",
+                 Exactness::kExact, true, false, false,
+                 [](const DraftExtent& extent) { return DrafterChoice(kAuto).MostBytes(extent); },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> { return MakeChoosing(kAuto, config); }},
 };
 
@@ -76,10 +78,10 @@ std::string DrafterNames() {
 }
 
 std::string_view DrafterTypeHelp() {
-  static const std::string help =
-      fmt::format("drafter: {}; none is plain decoding, auto whichever is fastest in the round, a list such as "
-                  "copy,window: of these",
-                  DrafterNames());
+  static const std::string help = fmt::format(
+      "drafter: {}; none is plain decoding, auto whichever is fastest in the round, a list such as "
+      "copy,window: of these",
+      DrafterNames());
   return help;
 }
 
@@ -98,7 +100,7 @@ DrafterChoice::DrafterChoice(std::string_view type) {
   chooses_ = is_list || type == kAuto;
   if (type == kAuto) {
     for (const DrafterEntry& entry : kDrafters) {
-      if (entry.name != kAuto && entry.name != "none") arms_.push_back(&entry);
+      if (entry.name != kAuto && entry.name != "none" && !entry.needs_source) arms_.push_back(&entry);
     }
     return;
   }

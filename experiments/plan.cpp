@@ -70,10 +70,22 @@ class Planner {
       GenerateOptions options = setting.options;
       options.drafter = longshot::DrafterOf(variant, setting);
       RequireConsistent(options);
+      RequireFullContext(options);
       RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
       ParseTreeShape(options.drafter.tree.shape);
+      RequireNoDraftModel(options.drafter);
       if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
     }
+  }
+
+  /// Experiments load one model at a time.
+  static void RequireNoDraftModel(const DrafterConfig& config) {
+    const bool draft_simple = config.type != "auto" && DrafterChoice(config.type).Has("draft-simple");
+    if (config.rag.model.empty() && !draft_simple) return;
+    Throw(ErrorCode::kConfig,
+          "drafter {}: experiments draft with the target's own weights; leave draft_model and "
+          "draft-simple to `longshot generate -md`",
+          config.type);
   }
 
   /// Refuses what would not fit before its text is made.

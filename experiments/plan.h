@@ -18,8 +18,8 @@ struct PlannedModel {
   RuntimeOptions runtime;
   std::shared_ptr<const ModelFile> file;
   ModelConfig config;
-  int64_t context = 0;      ///< the longest prompt and its answer
-  int64_t draft_bytes = 0;  ///< what the largest drafter may come to hold
+  int64_t context = 0;       ///< the longest prompt and its answer
+  int64_t draft_bytes = 0;   ///< what the largest drafter may come to hold
   int64_t draft_tokens = 0;  ///< and the longest sequence of a drafter's own
 };
 

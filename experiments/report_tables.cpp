@@ -228,8 +228,9 @@ std::vector<TextTable> LengthTables(const json& report) {
 
 TextTable MemoryTableOf(const json& report) {
   TextTable table{.title = "Memory, MB",
-                  .note = "Weights, KV cache for the longest prompt and its answer, and scratch are planned before "
-                          "anything is loaded; what a drafter held is counted after its answers.",
+                  .note =
+                      "Weights, KV cache for the longest prompt and its answer, and scratch are planned before "
+                      "anything is loaded; what a drafter held is counted after its answers.",
                   .columns = {},
                   .rows = {}};
   table.columns = {{"setting"}, {"weights", true}, {"target KV", true}, {"scratch", true}};

@@ -84,7 +84,8 @@ class ModelRun {
         runtime_(plan.models[model].runtime),
         tokenizer_(LoadTokenizer(*plan.models[model].file)),
         loaded_(LoadTarget(runtime_, plan.models[model].file, plan.models[model].config,
-                           {.context = plan.models[model].context, .draft_bytes = plan.models[model].draft_bytes,
+                           {.context = plan.models[model].context,
+                            .draft_bytes = plan.models[model].draft_bytes,
                             .draft_tokens = plan.models[model].draft_tokens})),
         model_sha256_(loaded_.model->file().Sha256()),
         tap_rows_(MostTapRows()) {}
@@ -282,8 +283,8 @@ std::string Title(const Plan& plan, const Cell& cell) {
   const Question& question = plan.questions[cell.question];
   std::string axes;
   for (const auto& [name, value] : plan.settings[question.setting].axes) axes += fmt::format(" {}={}", name, value);
-  return fmt::format("{}/{}{}, run {}: {}", plan.TaskOf(question).name,
-                     question.sample.id, axes, cell.repetition + 1, plan.experiment.drafters[cell.drafter].name);
+  return fmt::format("{}/{}{}, run {}: {}", plan.TaskOf(question).name, question.sample.id, axes, cell.repetition + 1,
+                     plan.experiment.drafters[cell.drafter].name);
 }
 
 /// "8.3 ms/token"; of a text that was scored "perplexity 23.38".
@@ -343,7 +344,8 @@ std::string DescribePlan(const Plan& plan, const CellStore* store) {
     PlannedModel model = plan.models[m];
     const auto backend = MakeBackend(model.runtime, *model.file);
     const MemoryTable memory =
-        PlanMemory(*backend, *model.file, RequestFor(TargetOptions(model.runtime, model.context), model.draft_bytes, model.draft_tokens));
+        PlanMemory(*backend, *model.file,
+                   RequestFor(TargetOptions(model.runtime, model.context), model.draft_bytes, model.draft_tokens));
     text += fmt::format("{}, context {}, KV {}/{}\n  {}\n", model.runtime.file.model, model.context,
                         model.runtime.cache_type_k, model.runtime.cache_type_v, memory.Line());
     const Roofs roofs = ProbeRoofs(*backend);

@@ -123,9 +123,9 @@ std::string SeriesMarks(const Series& series, const Scale& x, const Scale& y) {
                           colour, px, px, y.At(point.low), y.At(point.high));
       range = fmt::format(" ({} to {})", Number(point.low), Number(point.high));
     }
-    dots += fmt::format(
-        "<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {}{} at {}</title></circle>", colour, px,
-        py, EscapeHtml(series.name), Number(point.y), range, Number(point.x));
+    dots +=
+        fmt::format("<circle class=\"c{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {}{} at {}</title></circle>",
+                    colour, px, py, EscapeHtml(series.name), Number(point.y), range, Number(point.x));
   }
   return fmt::format("{}<polyline class=\"c{}\" points=\"{}\"/>{}", bars, colour, path, dots);
 }

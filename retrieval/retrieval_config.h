@@ -14,8 +14,8 @@ inline constexpr const char* kDefaultEmbedder = "models/all-MiniLM-L6-v2";
 
 /// What a budget is worked out from.
 struct BudgetInputs {
-  int64_t prompt_tokens = 0;     ///< of the target
-  int64_t weight_bytes = 0;      ///< that a draft pass reads; 0: unknown
+  int64_t prompt_tokens = 0;  ///< of the target
+  int64_t weight_bytes = 0;   ///< that a draft pass reads; 0: unknown
   int64_t kv_bytes_per_token = 0;
 };
 

@@ -47,13 +47,17 @@ nlohmann::json DraftText::ToJson() const {
           {"ms", ms}};
 }
 
+void RequireDocuments(const AskedPrompt& asked) {
+  if (!asked.documents.empty()) return;
+  Throw(ErrorCode::kUsage,
+        "--spec-type rag and --context retrieved look for passages of documents: give them with --doc");
+}
+
 DraftRetrieval::DraftRetrieval(const RetrievalConfig& config, int64_t threads, const Tokenizer& tokenizer)
     : config_(config), tokenizer_(tokenizer), embedder_(LoadEmbedder(config, threads)) {}
 
 DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, const BudgetInputs& inputs) {
-  if (asked.documents.empty()) {
-    Throw(ErrorCode::kUsage, "--spec-type rag drafts from passages of documents: give them with --doc");
-  }
+  RequireDocuments(asked);
   DraftText text;
   text.budget = BudgetTokens(config_, inputs);
   Stopwatch watch;
@@ -90,7 +94,31 @@ DraftText FindDraftText(GenerateOptions& options, const AskedPrompt& asked, cons
   return text;
 }
 
-bool ReadsDraftText(const DrafterConfig& config) { return config.type != "auto" && DrafterChoice(config.type).Has("rag"); }
+DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
+                      const ModelConfig& model) {
+  constexpr int64_t kUsualAnswer = 512, kFrame = 256;  // chat format; the question is counted
+  const int64_t answer = options.answer.n_predict < 0 ? kUsualAnswer : options.answer.n_predict;
+  const int64_t context = options.answer.ctx_size > 0 ? options.answer.ctx_size : UsableContext(model);
+  const int64_t room = context - answer - kFrame - std::ssize(tokenizer.Encode(asked.question));
+  if (room < 1) {
+    Throw(ErrorCode::kCapacity,
+          "--context retrieved: a context of {} has no room for passages beside {} tokens of "
+          "answer; lower -n or raise -c",
+          context, answer);
+  }
+  RetrievalConfig config = options.drafter.retrieval;
+  const int64_t budget = config.budget == "auto" ? room : std::min(room, BudgetTokens(config, {.prompt_tokens = room}));
+  config.budget = std::to_string(budget);
+  DraftRetrieval retrieval(config, options.runtime.threads, tokenizer);
+  DraftText text = retrieval.Find(asked, options.prompt, {});
+  Note(fmt::format("context: {} retrieved passages of {} tokens instead of the documents, which is another context",
+                   text.found.chunks.size(), text.found.tokens));
+  return text;
+}
+
+bool ReadsDraftText(const DrafterConfig& config) {
+  return config.type != "auto" && DrafterChoice(config.type).Has("rag");
+}
 
 BudgetInputs BudgetInputsOf(const ModelFile& file, const RuntimeOptions& runtime, int64_t prompt_tokens) {
   const ModelConfig& config = file.config();

@@ -10,6 +10,7 @@
 #include "session/embedder.h"
 #include "session/generate_options.h"
 #include "session/prompt.h"
+#include "runtime/model/model_config.h"
 
 namespace longshot {
 
@@ -25,6 +26,9 @@ struct DraftText {
   /// Chunks by path, offset, length and score; times.
   nlohmann::json ToJson() const;
 };
+
+/// Errors: kUsage when there is nothing to find passages in.
+void RequireDocuments(const AskedPrompt& asked);
 
 /// Finds draft texts for one drafter's settings; keeps the index of the documents that it was asked about last.
 class DraftRetrieval {
@@ -42,6 +46,11 @@ class DraftRetrieval {
   std::string indexed_;  ///< hash of the documents that `retriever_` knows
   std::unique_ptr<const Retriever> retriever_;
 };
+
+/// The prompt of a target that reads passages instead of its documents (`--context retrieved`): those that fit beside
+/// the answer. Told in a line. Errors: those of `DraftRetrieval`; kCapacity when there is no room for passages.
+DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
+                      const ModelConfig& model);
 
 /// Whether a drafter reads such a text: `rag`, by itself or in a list. `auto` takes it no time that a text costs.
 bool ReadsDraftText(const DrafterConfig& config);

@@ -19,6 +19,7 @@ struct PromptOptions {
   std::string question_file;
   std::string system;
   std::string chat_template;
+  std::string context = "full";
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
@@ -40,7 +41,15 @@ struct PromptOptions {
                 .unit = "NAME",
                 .help = "chat format or raw; empty: the one the model file names"},
           self.chat_template);
+    visit(Field{.name = "context",
+                .flags = "--context",
+                .choices = {"full", "retrieved"},
+                .help = "what the model reads of the documents; retrieved: the passages that --spec-rag-... finds, for "
+                        "documents longer than the model's context: another context, so another answer"},
+          self.context);
   }
+
+  bool retrieves() const { return context == "retrieved"; }
 };
 
 /// Length and end of the answer.

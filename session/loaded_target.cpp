@@ -42,6 +42,9 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
 
 namespace {
 
+/// Passes that a measurement takes the least of.
+constexpr int kRepeats = 2;
+
 /// A tree of `rows` nodes, `width` children to a node: a chain for 1.
 TokenTree ProbeTree(int rows, int width) {
   TokenTree tree(0);
@@ -52,11 +55,20 @@ TokenTree ProbeTree(int rows, int width) {
   return tree;
 }
 
+/// One draft pass of another model behind `tokens` rows, whatever they hold: only its time is of interest.
+double OwnPassMs(ModelTarget& model, int64_t tokens) {
+  const int64_t rows = std::min(tokens, model.max_context() - 1);
+  const SequenceId sequence = model.Open(rows + 1);
+  model.store().CommitPrefill(sequence, rows);
+  const double ms = model.PassMs(sequence, ProbeTree(1, 1), nullptr, kRepeats);
+  model.Close(sequence);
+  return ms;
+}
+
 }  // namespace
 
-DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, int64_t own_tokens) {
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, const OwnSequence& own) {
   constexpr int kTreeWidth = 4;
-  constexpr int kRepeats = 2;
   const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());
@@ -65,15 +77,17 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
     return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
   };
   timer.draft_ms = [&] {
-    // A sequence of its own costs what a window as long as it does.
+    if (own.model != nullptr && !DrafterChoice(config.type).Has("window")) return OwnPassMs(*own.model, own.tokens);
+    // A sequence of the target's costs what a window as long as it does.
     const bool has_window = DrafterChoice(config.type).Has("window");
-    WindowPolicy window(has_window ? config.window.sink : 0, has_window ? config.window.recent : own_tokens);
+    WindowPolicy window(has_window ? config.window.sink : 0, has_window ? config.window.recent : own.tokens);
     return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
   return ResolveDraft(config, timer);
 }
 
-void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request) {
+void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request, ModelTarget* draft_model) {
+  request.draft_target = draft_model;
   if (!NeedsTiming(config)) {
     PassTimer untimed;
     untimed.max_rows = static_cast<int>(target.max_rows());
@@ -81,9 +95,10 @@ void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& reque
     return;
   }
   request.draft.limits = RoomForDrafts(config);
-  const int64_t own_tokens = std::max<int64_t>(1, std::ssize(request.draft_prompt));
-  request.measure = [&target, &config, own_tokens](SequenceId sequence) {
-    return MeasureDraft(target, sequence, config, own_tokens);
+  const auto read = request.draft_prompt.empty() ? request.prompt.size() : request.draft_prompt.size();
+  const OwnSequence own{static_cast<int64_t>(read), draft_model};
+  request.measure = [&target, &config, own](SequenceId sequence) {
+    return MeasureDraft(target, sequence, config, own);
   };
 }
 

@@ -29,10 +29,10 @@ MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes =
 
 /// What a run asks of its target.
 struct TargetNeeds {
-  int64_t context = 0;      ///< tokens
-  int64_t draft_bytes = 0;  ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
+  int64_t context = 0;       ///< tokens
+  int64_t draft_bytes = 0;   ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
   int64_t draft_tokens = 0;  ///< of a sequence of its own
-  bool timed = false;       ///< time every operation
+  bool timed = false;        ///< time every operation
 };
 
 /// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` as `MakeBackend` does.
@@ -40,13 +40,20 @@ struct TargetNeeds {
 LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile> file, const ModelConfig& config,
                         const TargetNeeds& needs);
 
+/// The sequence of a drafter's own.
+struct OwnSequence {
+  int64_t tokens = 1;
+  ModelTarget* model = nullptr;  ///< nullptr: the target drafts
+};
+
 /// Resolves the drafter's open limits from passes timed on a sequence as it stands: chains, or trees of four children a
-/// node for a drafter that branches; a draft pass through the window drafter's view or over `own_tokens` rows.
+/// node for a drafter that branches; a draft pass through the window drafter's view or over the rows of `own`.
 /// Errors: those of `ResolveDraft`.
-DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, int64_t own_tokens);
+DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, const OwnSequence& own);
 
 /// Has an answer's proposals sized as `config` says or, where it leaves that open, by `MeasureDraft` on the answer's
 /// own sequence behind its first token: nobody waits for measurements. Target and config must outlive the request.
-void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request);
+/// `draft_model`: another model that drafts, or nullptr; it becomes the request's.
+void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request, ModelTarget* draft_model = nullptr);
 
 }  // namespace longshot

@@ -23,11 +23,11 @@ int64_t ScratchBytes(const ModelConfig& config, const MemoryRequest& request) {
 MemoryTable PlanMemory(const Backend& backend, const ModelFile& file, const MemoryRequest& request) {
   const ModelConfig& config = file.config();
   KvGeometry geometry{.layers = config.layers,
-                            .kv_heads = config.kv_heads,
-                            .head_dim = config.head_dim,
-                            .capacity = request.context,
-                            .k_type = request.k_type,
-                            .v_type = request.v_type};
+                      .kv_heads = config.kv_heads,
+                      .head_dim = config.head_dim,
+                      .capacity = request.context,
+                      .k_type = request.k_type,
+                      .v_type = request.v_type};
   const int64_t target_kv = backend.KvBytes(geometry);
   geometry.capacity = request.draft_tokens;
   return {.weights = Model::WeightBytes(backend, file),

@@ -11,9 +11,9 @@ struct MemoryRequest {
   int64_t context = 0;  ///< tokens of KV
   DType k_type = DType::kBF16;
   DType v_type = DType::kBF16;
-  int64_t pass_rows = 0;   ///< rows of the largest pass
-  int64_t logit_rows = 0;  ///< of them, with logits
-  int64_t draft = 0;       ///< bytes of the drafter
+  int64_t pass_rows = 0;     ///< rows of the largest pass
+  int64_t logit_rows = 0;    ///< of them, with logits
+  int64_t draft = 0;         ///< bytes of the drafter
   int64_t draft_tokens = 0;  ///< of a sequence of the drafter's own
 };
 

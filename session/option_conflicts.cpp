@@ -41,8 +41,14 @@ void RequireUsed(std::string_view flag, const std::string& type, std::string_vie
 void RequireChains(const GenerateOptions& options) {
   const bool rapid = options.answer.verify == "rapid";
   if (options.answer.margin.eta > 0 && !rapid) {
-    Throw(ErrorCode::kUsage, "--spec-margin has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid",
+    Throw(ErrorCode::kUsage,
+          "--spec-margin has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid",
           options.answer.verify);
+  }
+  if (options.answer.margin.eta > 0 && options.sampling.temperature <= 0) {
+    Throw(ErrorCode::kUsage,
+          "--spec-margin shifts the law that tokens are drawn from: at --temp 0 there is none; raise "
+          "--temp, or leave the margin out");
   }
   const DrafterChoice choice(options.drafter.type);
   if (rapid && choice.Has("token-recycling") && options.drafter.tree.mode != "off") {
@@ -51,6 +57,11 @@ void RequireChains(const GenerateOptions& options) {
 }
 
 }  // namespace
+
+void RequireFullContext(const GenerateOptions& options) {
+  if (!options.prompt.retrieves()) return;
+  Throw(ErrorCode::kUsage, "--context retrieved is an option of `longshot generate`: here documents are read whole");
+}
 
 void RequireConsistent(const GenerateOptions& options) {
   const DrafterConfig& drafter = options.drafter;
@@ -61,7 +72,7 @@ void RequireConsistent(const GenerateOptions& options) {
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
   RequireUsed(ChangedFlag(drafter.copy), drafter.type, "copy");
   RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
-  RequireUsed(ChangedFlag(drafter.retrieval), drafter.type, "rag");
+  if (!options.prompt.retrieves()) RequireUsed(ChangedFlag(drafter.retrieval), drafter.type, "rag");
   if (!choice.Has("draft-simple")) RequireUsed(ChangedFlag(drafter.rag), drafter.type, "rag");
   if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
     Throw(ErrorCode::kUsage,

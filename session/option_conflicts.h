@@ -8,4 +8,7 @@ namespace longshot {
 /// Errors: kUsage naming both and the cure.
 void RequireConsistent(const GenerateOptions& options);
 
+/// Of commands that compare answers: all of them read the documents whole. Errors: kUsage for `--context retrieved`.
+void RequireFullContext(const GenerateOptions& options);
+
 }  // namespace longshot

@@ -160,9 +160,14 @@ int64_t ResolveContext(const ModelConfig& config, int64_t ctx_size, int64_t prom
   }
   const int64_t limit = ctx_size > 0 ? ctx_size : UsableContext(config);
   if (least > limit) {
-    std::string cure = "shorten or split the document: more than 4 times it is out of reach of --rope-scaling too";
+    std::string cure =
+        "shorten the document, or have the model read what retrieval finds, --context retrieved; more "
+        "than 4 times the context is out of reach of --rope-scaling";
     if (CanExtendTo(config, least)) {
-      cure = fmt::format("shorten the document or -n, or extend the context with --rope-scaling yarn -c {}", least);
+      cure = fmt::format(
+          "shorten the document or -n, extend the context with --rope-scaling yarn -c {}, or have the "
+          "model read what retrieval finds, --context retrieved",
+          least);
     }
     if (ctx_size > 0 && least <= config.context) cure = fmt::format("raise -c to at least {}", least);
     Throw(ErrorCode::kCapacity, "the request needs {} tokens ({} of prompt), but the context holds {}: {}", least,

@@ -20,7 +20,8 @@ std::unique_ptr<Verifier> Make(const MarginConfig&) {
 }
 
 std::unique_ptr<Verifier> MakeRapid(const MarginConfig& margin) {
-  return std::make_unique<RapidRule>(margin.eta, margin.guard == "draft" ? MarginGuard::kDraft : MarginGuard::kEnriched);
+  return std::make_unique<RapidRule>(margin.eta,
+                                     margin.guard == "draft" ? MarginGuard::kDraft : MarginGuard::kEnriched);
 }
 
 struct Entry {

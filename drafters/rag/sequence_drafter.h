@@ -17,12 +17,20 @@ enum class DraftPrompt : uint8_t {
 
 /// What drafters with a sequence of their own are set by.
 struct RagConfig {
+  std::string model;      ///< empty: the target's own weights
   double draft_cost = 0;  ///< 0: measured behind the first token; kAssumedDraftCost where nobody measures
 
   static constexpr double kAssumedDraftCost = 0.5;
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
+    visit(
+        Field{.name = "draft_model",
+              .flags = "-md,--spec-draft-model",
+              .aliases = {"--model-draft", "--draft-model"},
+              .unit = "PATH",
+              .help = "another model of the same vocabulary that drafts, larger or smaller; empty: the target itself"},
+        self.model);
     visit(Field{.name = "rag_cost_ratio",
                 .flags = "--spec-rag-cost-ratio",
                 .minimum = 0,
@@ -42,8 +50,7 @@ struct RagConfig {
 class SequenceDrafter final : public ModelDrafter {
  public:
   /// `name` outlives the drafter.
-  SequenceDrafter(std::string_view name, DraftPrompt reads, const ProposalConfig& proposal,
-                  const RagConfig& config);
+  SequenceDrafter(std::string_view name, DraftPrompt reads, const ProposalConfig& proposal, const RagConfig& config);
   ~SequenceDrafter() override;
 
   std::string_view name() const override { return name_; }

@@ -31,8 +31,8 @@ class CommandLine {
   /// Sets the fields from `arguments` (the command's name not among them). An alias is accepted and told in
   /// `hints`, one line each. `absent` are flags that other versions have: errors say so. A valued flag
   /// takes exactly one word. A flag given twice: the last one counts; a list field gathers all. Returns false when help
-  /// was asked for: nothing is to be run. Errors: kUsage for an unknown flag (names the nearest), a missing or malformed
-  /// value, an argument too many.
+  /// was asked for: nothing is to be run. Errors: kUsage for an unknown flag (names the nearest), a missing or
+  /// malformed value, an argument too many.
   bool Parse(std::span<const std::string> arguments, std::vector<std::string>& hints,
              std::span<const std::string_view> absent = {}) const;
 

@@ -24,28 +24,31 @@ TEST(GenerateDrafters, TheTextIsThatOfPlainDecoding) {
   const std::string question = "Repeat this section word for word, then explain it:\n\n" + text.substr(4000, 1200);
   std::string plain;
   for (const DrafterEntry& entry : Drafters()) {
-    const Outcome outcome = RunLongshot({"generate",
-                                         "-m",
-                                         kModel,
-                                         "--doc",
-                                         folder / "document",
-                                         "-p",
-                                         question,
-                                         "-n",
-                                         "40",
-                                         "--ignore-eos",
-                                         "--temp",
-                                         "0.8",
-                                         "-s",
-                                         "7",
-                                         "-t",
-                                         "2",
-                                         "--json",
-                                         folder / "report",
-                                         "--spec-type",
-                                         std::string(entry.name),
-                                         "--spec-draft-n-max",
-                                         "8"});
+    std::vector<std::string> arguments({"generate",
+                                        "-m",
+                                        kModel,
+                                        "--doc",
+                                        folder / "document",
+                                        "-p",
+                                        question,
+                                        "-n",
+                                        "40",
+                                        "--ignore-eos",
+                                        "--temp",
+                                        "0.8",
+                                        "-s",
+                                        "7",
+                                        "-t",
+                                        "2",
+                                        "--json",
+                                        folder / "report",
+                                        "--spec-type",
+                                        std::string(entry.name),
+                                        "--spec-draft-n-max",
+                                        "8"});
+    if (entry.name == "rag") arguments.insert(arguments.end(), {"--spec-rag-retriever", "bm25"});
+    if (entry.name == "draft-simple") arguments.insert(arguments.end(), {"-md", kModel});
+    const Outcome outcome = RunLongshot(arguments);
     ASSERT_EQ(0, outcome.status) << entry.name << ": " << outcome.err;
     const auto report = nlohmann::json::parse(ReadFile(folder / "report"));
     EXPECT_GT(report["timings"]["prompt_n"].get<int64_t>(), 6000);

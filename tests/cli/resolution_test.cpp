@@ -45,7 +45,8 @@ TEST(Context, IsWhatTheRequestNeedsOrWhatWasAsked) {
 TEST(Context, OverflowNamesTheCure) {
   EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 0, 9000, 9100); }),
             "the request needs 9100 tokens (9000 of prompt), but the context holds 8192: shorten the document or "
-            "-n, or extend the context with --rope-scaling yarn -c 9100");
+            "-n, extend the context with --rope-scaling yarn -c 9100, or have the model read what retrieval finds, "
+            "--context retrieved");
   EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 1000, 1000, -1); }),
             "the request needs 1001 tokens (1000 of prompt), but the context holds 1000: raise -c to at least "
             "1001");
@@ -55,8 +56,9 @@ TEST(Context, OverflowNamesTheCure) {
 
 TEST(Context, NoExtensionBeyondFourTimesIsAdvised) {
   EXPECT_EQ(MessageOf([] { ResolveContext(Config(), 0, 32768, 32769); }),
-            "the request needs 32769 tokens (32768 of prompt), but the context holds 8192: shorten or split the "
-            "document: more than 4 times it is out of reach of --rope-scaling too");
+            "the request needs 32769 tokens (32768 of prompt), but the context holds 8192: shorten the document, "
+            "or have the model read what retrieval finds, --context retrieved; more than 4 times the context is out of "
+            "reach of --rope-scaling");
   EXPECT_NE(MessageOf([] { ResolveContext(Config(), 0, 32767, 32768); }).find("--rope-scaling yarn -c 32768"),
             std::string::npos);
   EXPECT_EQ(MessageOf([] { RequireContext(Config(), 32769, "-d 32768"); }),

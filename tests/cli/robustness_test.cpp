@@ -40,7 +40,7 @@ TEST_F(Robustness, BadCommandsAndFlags) {
   ExpectFailure(RunLongshot({"bench", "-p", "128,"}), 2, "-p: expected numbers of at least 0");
   ExpectFailure(RunLongshot({"bench", "-p", ",128"}), 2, "-p: expected numbers of at least 0");
   ExpectFailure(RunLongshot({"generate", "--spec-margin", "x"}), 2, "--spec-margin: expected a number from 0 to 1000");
-  ExpectFailure(RunLongshot({"generate", "-md", "x"}), 2, "-md is not supported by this version");
+  ExpectFailure(RunLongshot({"generate", "-cd", "4"}), 2, "-cd is not supported by this version");
   ExpectFailure(RunLongshot({"generate", "--spec-verify", "greedy"}), 2, "add --temp 0");
   ExpectFailure(RunLongshot({"generate", "--cpu-isa", "sse"}), 2, "one of auto, avx2, avx512, amx");
   ExpectFailure(RunLongshot({"tokenize"}), 2, "either -f FILE or -p TEXT");

@@ -22,7 +22,12 @@ TEST(DraftMemory, IsAtMostWhatWasForetold) {
     DrafterConfig config;
     config.type = entry.name;
     const auto drafter = MakeDrafter(config);
-    drafter->Begin({.target = &target, .sequence = sequence, .prompt = prompt, .draft_prompt = prompt, .draft_target = &target, .max_tokens = 8,
+    drafter->Begin({.target = &target,
+                    .sequence = sequence,
+                    .prompt = prompt,
+                    .draft_prompt = prompt,
+                    .draft_target = &target,
+                    .max_tokens = 8,
                     .sampler = &sampler});
     TokenTree tree(prompt.back());
     drafter->Propose(prompt, {.max_nodes = 4, .max_depth = 4, .cost = PassCost(0)}, tree);

@@ -20,11 +20,23 @@ class Cells : public testing::Test {
   /// Two questions, one repetition: plain decoding in 1000 ms, `copy` in 500 and 800.
   std::vector<MadeCell> Pairs() const {
     return {{.id = "a", .place = {0, 0, 0, 0, 0}, .prompt = "p"},
-            {.id = "b", .drafter = "copy", .place = {0, 0, 0, 0, 1}, .decode_ms = 500, .passes = 50, .drafts = 40,
-             .accepted = {30, 20}, .prompt = "p"},
+            {.id = "b",
+             .drafter = "copy",
+             .place = {0, 0, 0, 0, 1},
+             .decode_ms = 500,
+             .passes = 50,
+             .drafts = 40,
+             .accepted = {30, 20},
+             .prompt = "p"},
             {.id = "c", .place = {0, 0, 1, 0, 0}, .prompt = "q"},
-            {.id = "d", .drafter = "copy", .place = {0, 0, 1, 0, 1}, .decode_ms = 800, .passes = 80, .drafts = 40,
-             .accepted = {10}, .prompt = "q"}};
+            {.id = "d",
+             .drafter = "copy",
+             .place = {0, 0, 1, 0, 1},
+             .decode_ms = 800,
+             .passes = 80,
+             .drafts = 40,
+             .accepted = {10},
+             .prompt = "q"}};
   }
   CellStore& Store(const std::vector<MadeCell>& cells) {
     store_ = std::make_unique<CellStore>(folder_ / "run");
@@ -100,8 +112,8 @@ TEST_F(Cells, LengthsBecomeColumnsAndMissingCellsAreTold) {
   EXPECT_EQ(tables[0].columns[2].title, "1000");
   EXPECT_EQ(tables[0].columns[3].title, "2000");
   ASSERT_EQ(tables[0].rows.size(), 1u);
-  EXPECT_EQ(tables[0].rows[0].cells, (std::vector<std::string>{"questions", "copy", "1.62 (1.25-2.00)",
-                                                                "1.62 (1.25-2.00)"}));
+  EXPECT_EQ(tables[0].rows[0].cells,
+            (std::vector<std::string>{"questions", "copy", "1.62 (1.25-2.00)", "1.62 (1.25-2.00)"}));
   EXPECT_NE(Summary(Report(cells, 10)).find("2 of 10 cells are still to be made"), std::string::npos);
 }
 

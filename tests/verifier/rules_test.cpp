@@ -61,8 +61,9 @@ TEST(Rules, AnUnknownNameListsTheKnownOnes) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kConfig);
-    EXPECT_STREQ(error.what(),
-                 "verification rule: expected one of coupled, greedy, rejection, rapid, got 'typical'; set --spec-verify");
+    EXPECT_STREQ(
+        error.what(),
+        "verification rule: expected one of coupled, greedy, rejection, rapid, got 'typical'; set --spec-verify");
   }
 }
 
