@@ -54,7 +54,10 @@ void RequireDocuments(const AskedPrompt& asked) {
 }
 
 DraftRetrieval::DraftRetrieval(const RetrievalConfig& config, int64_t threads, const Tokenizer& tokenizer)
-    : config_(config), tokenizer_(tokenizer), embedder_(LoadEmbedder(config, threads)) {}
+    : config_(config), tokenizer_(tokenizer) {
+  BudgetTokens(config, {});  // refuses what is none before the embedder is read
+  embedder_ = LoadEmbedder(config, threads);
+}
 
 DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, const BudgetInputs& inputs) {
   RequireDocuments(asked);

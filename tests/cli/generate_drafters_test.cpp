@@ -46,7 +46,7 @@ TEST(GenerateDrafters, TheTextIsThatOfPlainDecoding) {
                                         std::string(entry.name),
                                         "--spec-draft-n-max",
                                         "8"});
-    if (entry.name == "rag") arguments.insert(arguments.end(), {"--spec-rag-retriever", "bm25"});
+    if (entry.name == "rag") arguments.insert(arguments.end(), {"--spec-rag-retriever", "bm25", "--spec-rag-cache", "off"});
     if (entry.name == "draft-simple") arguments.insert(arguments.end(), {"-md", kModel});
     const Outcome outcome = RunLongshot(arguments);
     ASSERT_EQ(0, outcome.status) << entry.name << ": " << outcome.err;

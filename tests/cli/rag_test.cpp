@@ -23,6 +23,7 @@ class Rag : public testing::Test {
   void SetUp() override {
     if (!HasModel()) GTEST_SKIP() << "no default model: make model";
     if (!std::filesystem::exists(kText)) GTEST_SKIP() << kText << " is missing: install the package base-files";
+    ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);  // the command's, too
     const std::string text = ReadFile(kText);
     folder_.Write("document.txt", text.substr(0, text.rfind('\n', 12000)));
   }
@@ -43,7 +44,8 @@ TEST_F(Rag, TheTextIsThatOfPlainDecodingWhateverIsRetrieved) {
   const std::string plain = Ask({"--spec-type", "none"}).out;
   for (const char* budget : {"64", "600", "auto", "paper"}) {
     const Outcome outcome = Ask({"--spec-type", "rag", "--spec-rag-retriever", "bm25", "--spec-rag-budget", budget,
-                                 "--spec-draft-n-max", "6", "--spec-rag-cost-ratio", "0.1"});
+                                 "--spec-draft-n-max", "6", "--spec-draft-pass-cost", "7:1.05",
+                                 "--spec-rag-cost-ratio", "0.1"});
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_EQ(outcome.out, plain) << budget;
     const json report = Report();
