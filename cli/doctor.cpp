@@ -149,23 +149,16 @@ Answer Try(LoadedTarget& loaded, const Tokenizer& tokenizer, std::span<const Tok
   return RunAnswer(engine, tokenizer, request);
 }
 
-/// The most that chains of one acceptance rate gain over plain decoding, over their lengths.
-double ExpectedSpeedup(const VerificationCost& cost, double draft, double acceptance) {
-  double best = 1, tokens = 1, chance = 1;
-  for (int64_t n = 1; n < cost.max_rows(); ++n) {
-    tokens += chance *= acceptance;
-    best = std::max(best, tokens / (cost.Ms(static_cast<int>(n + 1)) / cost.Ms(1) + static_cast<double>(n) * draft));
-  }
-  return best;
-}
-
 /// What a drafter needs to gain, what it got, and what that promises.
 struct Offer {
   std::string name;
   double draft_cost = 0;  ///< of a token, in single-row passes
   BreakEven even;
-  int64_t drafted = 0, accepted = 0;
+  int64_t rounds = 0, drafted = 0, accepted = 0;
   double speedup = 1;
+
+  /// Chance of a token to be accepted, given that those before it were: at most one a round is not.
+  double Acceptance() const { return static_cast<double>(accepted) / static_cast<double>(accepted + rounds); }
 
   json ToJson() const {
     const bool gains = even.length > 0;
@@ -173,6 +166,7 @@ struct Offer {
             {"draft_cost", draft_cost},
             {"acceptance", gains ? json(even.acceptance) : json(nullptr)},
             {"length", even.length},
+            {"tried_rounds", rounds},
             {"tried_tokens", drafted},
             {"accepted_tokens", accepted},
             {"expected_speedup", drafted > 0 ? json(speedup) : json(nullptr)}};
@@ -183,11 +177,17 @@ struct Offer {
     if (even.length == 0) return text + "cannot gain at this context\n";
     text += fmt::format("gains from {:.0f} % acceptance on, drafting {} tokens", even.acceptance * 100, even.length);
     if (drafted == 0) return text + "; found nothing to draft here\n";
-    const double rate = static_cast<double>(accepted) / static_cast<double>(drafted);
     return text +
-           fmt::format("; here {:.0f} % of {} were accepted: {:.2f} times plain\n", rate * 100, drafted, speedup);
+           fmt::format("; here {:.0f} %, in {} rounds: {:.2f} times plain\n", Acceptance() * 100, rounds, speedup);
   }
 };
+
+/// Tokens of a mean round of this drafter over its time, in plain decoding's.
+double ExpectedSpeedup(const VerificationCost& cost, const Offer& offer) {
+  const auto rounds = static_cast<double>(offer.rounds), drafted = static_cast<double>(offer.drafted) / rounds;
+  const int rows = std::min(static_cast<int>(std::lround(drafted)) + 1, static_cast<int>(cost.max_rows()));
+  return (1 + static_cast<double>(offer.accepted) / rounds) / (cost.Ms(rows) / cost.Ms(1) + drafted * offer.draft_cost);
+}
 
 std::vector<Offer> OffersOf(const Answer& answer, const VerificationCost& cost) {
   std::vector<Offer> offers;
@@ -195,11 +195,8 @@ std::vector<Offer> OffersOf(const Answer& answer, const VerificationCost& cost) 
     Offer offer;
     offer.name = arm.name, offer.draft_cost = arm.name == "window" ? answer.draft.pass_cost : 0;
     offer.even = FindBreakEven(cost, offer.draft_cost);
-    offer.drafted = arm.drafted, offer.accepted = arm.accepted;
-    if (arm.drafted > 0) {
-      const double rate = static_cast<double>(arm.accepted) / static_cast<double>(arm.drafted);
-      offer.speedup = ExpectedSpeedup(cost, offer.draft_cost, rate);
-    }
+    offer.rounds = arm.rounds, offer.drafted = arm.drafted, offer.accepted = arm.accepted;
+    if (arm.rounds > 0) offer.speedup = ExpectedSpeedup(cost, offer);
     offers.push_back(std::move(offer));
   }
   return offers;

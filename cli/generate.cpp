@@ -135,8 +135,9 @@ int RunGenerate(std::span<const std::string> arguments) {
   }
 
   // Everything that can be wrong with the request is found before the weights are packed.
-  const std::vector<UsedFile> read =
+  std::vector<UsedFile> read =
       FilesRead(options.runtime.file.model, options.prompt.documents, options.prompt.question_file);
+  read.push_back({"-md", options.drafter.rag.model});
   const UsedFile kept{"--prompt-cache", cache_options.file};
   RequireOwnFile(kept, read);
   RequireOwnFile({"--json", results.json}, read);

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cli/command.h"
+#include "retrieval/embedder.h"
+#include "session/interrupt.h"
 #include "session/output.h"
 #include "core/error.h"
 #include "core/printable.h"
@@ -43,13 +45,16 @@ int StatusOf(ErrorCode code) { return code == ErrorCode::kUsage || code == Error
 }  // namespace
 }  // namespace longshot
 
-/// The only place that catches: one line per error; status 2 for usage and configuration, 1 otherwise.
+/// The only place that catches: one line per error; status 2 for usage and configuration, 130 after Ctrl-C, 1
+/// otherwise.
 int main(int argc, char** argv) {
   try {
     return longshot::Dispatch({argv + 1, argv + argc});
   } catch (const longshot::Error& error) {
     longshot::Note(fmt::format("error: {}", error.what()));
     return longshot::StatusOf(error.code());
+  } catch (const longshot::EmbedStopped&) {
+    return longshot::kInterruptedStatus;
   } catch (const std::bad_alloc&) {
     longshot::Note("error: out of memory: lower -c, or close other programs");
   } catch (const std::exception& error) {

@@ -97,15 +97,10 @@ int RunRetrieve(std::span<const std::string> arguments) {
                                    return !Interrupted();
                                  },
                              .tell = Note};
-  try {
-    const Retriever retriever(std::move(documents), options.retrieval, parts);
-    progress.Finish();
-    const RetrieveReport report = Ask(retriever, options);
-    WriteOutput(options.json ? Dump(RetrieveJson(report, options.top)) : RetrieveTable(report, options.top));
-  } catch (const EmbedStopped&) {
-    progress.Finish();
-    return kInterruptedStatus;
-  }
+  const Retriever retriever(std::move(documents), options.retrieval, parts);
+  progress.Finish();
+  const RetrieveReport report = Ask(retriever, options);
+  WriteOutput(options.json ? Dump(RetrieveJson(report, options.top)) : RetrieveTable(report, options.top));
   return 0;
 }
 

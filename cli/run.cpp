@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/command.h"
 #include "core/error.h"
@@ -60,6 +61,20 @@ std::string DefaultFolder(const Experiment& experiment, const Shard& shard) {
   return fmt::format("runs/{}-{}{}", name, ConfigHash(ToJson(experiment)).substr(0, 8), part);
 }
 
+/// Refuses to go on with cells that the plan would make anew: a document or the model changed since.
+void RequireOwnCells(const Plan& plan, const CellStore& store) {
+  std::set<std::string> planned;
+  for (const Cell& cell : plan.cells) planned.insert(cell.id);
+  for (const nlohmann::json* cell : store.All()) {
+    const std::string id = (*cell)["id"];
+    if (planned.contains(id)) continue;
+    Throw(ErrorCode::kConfig,
+          "{}: its cell {} was made with other documents or another model than the experiment has now; choose another "
+          "folder with -o",
+          store.folder(), id);
+  }
+}
+
 }  // namespace
 
 int RunExperiment(std::span<const std::string> arguments) {
@@ -87,6 +102,7 @@ int RunExperiment(std::span<const std::string> arguments) {
   const RunClaim claim{resolved, plan.total_cells};
   ClaimFolder(folder, claim, options.resume);
   CellStore store(folder);
+  RequireOwnCells(plan, store);
   CatchInterrupt();
   Note(fmt::format("experiment {}: {} cells, {} of them made before; {}", experiment.head.name, plan.cells.size(),
                    store.size(), folder));

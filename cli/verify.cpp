@@ -16,6 +16,7 @@
 #include "session/draft_text.h"
 #include "session/loaded_target.h"
 #include "session/output.h"
+#include "session/own_file.h"
 #include "session/prompt.h"
 #include "session/report.h"
 #include "session/session.h"
@@ -209,6 +210,9 @@ int RunVerify(std::span<const std::string> arguments) {
   line.Add({"result", BindFields(verify)});
   line.Example("longshot verify --doc report.txt -p 'What went wrong in March?' --spec-type auto --temp 0.7");
   if (!ParseArguments(line, arguments)) return 0;
+  std::vector<UsedFile> read = FilesRead(options.runtime.file.model, options.prompt.documents, verify.prompts);
+  read.push_back({"-md", options.drafter.rag.model});
+  RequireOwnFile({"--json", verify.json}, read);
   const ResultFile result(verify.json);
   RequireConsistent(options);
   RequireFullContext(options);
@@ -220,16 +224,19 @@ int RunVerify(std::span<const std::string> arguments) {
   const Tokenizer tokenizer = LoadTokenizer(*file);
   RequireDraftModel(options.drafter, tokenizer.vocabulary());
   std::vector<NamedPrompt> prompts = PromptsOf(verify, options.prompt, tokenizer);
-  int64_t longest = 0;
-  for (const NamedPrompt& prompt : prompts) longest = std::max(longest, std::ssize(prompt.tokens));
+  int64_t longest = 0, shortest = std::ssize(prompts.front().tokens);
+  for (const NamedPrompt& prompt : prompts) {
+    longest = std::max(longest, std::ssize(prompt.tokens)), shortest = std::min(shortest, std::ssize(prompt.tokens));
+  }
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
-  const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, longest + options.answer.n_predict);
+  const int64_t needed = options.answer.n_predict < 0 ? -1 : longest + options.answer.n_predict;
+  const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, needed);
   CatchInterrupt();
   const int64_t longest_draft = FindDraftTexts(options, *file, tokenizer, prompts);
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = context,
                                     .draft_bytes = choice.MostBytes({context, config.vocab_size}),
-                                    .draft_tokens = longest_draft > 0 ? longest_draft + options.answer.n_predict : 0});
+                                    .draft_tokens = longest_draft > 0 ? longest_draft + context - shortest : 0});
   const DraftModel draft_model = LoadDraftModel(options.drafter, options.runtime, loaded, context);
   Check check(options, tokenizer, loaded, draft_model.target.get());
   json lines = json::array();

@@ -41,7 +41,7 @@ void ModelDrafter::Begin(const DraftContext& context) {
   CHECK(context.target != nullptr && context.sampler != nullptr, "{} drafts with the target and its sampler", name());
   context_ = context;
   context_.prompt = {}, context_.draft_prompt = {};
-  context_.prefill = nullptr;
+  context_.prefill = nullptr, context_.on_prefill = {};
   sampled_ = !context.coupled && !context.sampler->greedy();
   drafted_.reserve(context.max_nodes);
   margins_.reserve(context.max_nodes);

@@ -23,9 +23,8 @@ std::unique_ptr<Drafter> MakeChoosing(std::string_view type, const DrafterConfig
 
 constexpr std::string_view kAuto = "auto";
 
-int64_t OwnSequenceBytes(const DraftExtent& extent) {
-  return extent.own_kv_bytes + extent.vocab * ModelDrafter::kBytesPerToken;
-}
+/// Beside the rows of its sequence, which the session's memory table counts.
+int64_t OwnSequenceBytes(const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; }
 
 constexpr std::array kDrafters = {
     DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false, false,

@@ -46,7 +46,6 @@ struct DrafterConfig {
 struct DraftExtent {
   int64_t context = 0;  ///< tokens of prompt and answer
   int64_t vocab = 0;
-  int64_t own_kv_bytes = 0;  ///< of a drafter's own sequence, weights of its own model included
 };
 
 /// One drafter that can be chosen by name.

@@ -85,6 +85,8 @@ bool AllOf(const json& values, Accept&& accept) {
   return std::all_of(values.begin(), values.end(), accept);
 }
 
+bool HoldsMs(const json& block) { return block.is_object() && block.value("ms", json()).is_number(); }
+
 }  // namespace
 
 void RequireCell(const json& cell, const std::string& what) {
@@ -110,6 +112,8 @@ void RequireCell(const json& cell, const std::string& what) {
                      AllOf(cell["metrics"]["spec_decode_num_accepted_tokens_per_pos"],
                            [](const json& value) { return value.is_number(); }) &&
                      (!cell.contains("score") || cell["score"].is_number()) &&
+                     (!cell.contains("retrieval") || HoldsMs(cell["retrieval"])) &&
+                     (!cell["metrics"].contains("law_shift") || cell["metrics"]["law_shift"].is_number()) &&
                      (!cell.contains("choices") || cell["choices"].is_string());
   if (!whole) Throw(ErrorCode::kFormat, "{}: a cell of a run with values of the wrong kind; remove it", what);
 }
@@ -128,8 +132,8 @@ void WriteWhole(const std::string& path, const std::string& content) {
 
 CellStore::CellStore(std::string folder) : folder_(std::move(folder)) {
   const std::string cells = CellFolder(folder_);
-  MakeFolder(cells);
   std::error_code error;
+  if (!fs::exists(cells, error)) return;  // none was finished yet
   for (const fs::directory_entry& entry : fs::directory_iterator(cells, error)) {
     if (entry.path().extension() != ".json") continue;
     const std::string path = entry.path().string(), id = entry.path().stem().string();
@@ -149,7 +153,8 @@ std::vector<const json*> CellStore::All() const {
 
 void CellStore::Put(json cell) {
   const std::string id = cell.at("id");
-  WriteWhole(CellFolder(folder_) + "/" + id + ".json", Dump(cell) + "\n");
+  MakeFolder(CellFolder(folder_));
+  WriteWhole(CellFolder(folder_) + "/" + id + ".json", Compact(cell) + "\n");
   cells_.insert_or_assign(id, std::move(cell));
 }
 

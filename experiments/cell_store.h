@@ -12,7 +12,7 @@ namespace longshot {
 ///   DIR/cells/ID.json   one cell, whole or not there
 class CellStore {
  public:
-  /// Makes the folder and reads what it holds. A file that is no cell of this version is refused.
+  /// Reads what the folder holds, if it is there. A file that is no cell of this version is refused.
   /// Errors: kIo naming the folder and the reason; kFormat naming the file.
   explicit CellStore(std::string folder);
 

@@ -72,6 +72,11 @@ class Reader {
  public:
   explicit Reader(Experiment& experiment) : experiment_(experiment) {}
 
+  bool HasAxis(const std::string& key) const {
+    const auto& axes = experiment_.matrix;
+    return std::any_of(axes.begin(), axes.end(), [&](const Axis& axis) { return axis.key == key; });
+  }
+
   void ApplyPath(const std::string& path, int depth) {
     if (depth > kMostExtends) {
       Throw(ErrorCode::kConfig, "{}: files extend one another more than {} times: is there a circle?", path,
@@ -256,6 +261,10 @@ void ApplyOverrides(Reader& reader, std::span<const std::string> overrides) {
     }
     const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
     if (key == "extends") Throw(ErrorCode::kUsage, "--set extends: only a file may extend another");
+    if (reader.HasAxis(key)) {
+      Throw(ErrorCode::kUsage, "--set {}: it is an axis of the experiment; --set 'matrix.{}=[...]' sets its values",
+            Printable(key), Printable(key));
+    }
     const size_t dot = key.find('.');
     // Only the first dot parts blocks: axes have dots of their own.
     const std::string yaml = dot == key.npos
@@ -266,6 +275,10 @@ void ApplyOverrides(Reader& reader, std::span<const std::string> overrides) {
 }
 
 void Finish(Experiment& experiment) {
+  if (const std::string& type = experiment.base.drafter.type; type != DrafterConfig().type) {
+    Throw(ErrorCode::kConfig, "speculative.method: {}: drafters of an experiment stand under `drafters`",
+          Printable(type));
+  }
   if (experiment.tasks.empty()) {
     Throw(ErrorCode::kConfig, "{}: expected `tasks`: a list of what is asked", Printable(experiment.head.name));
   }

@@ -138,11 +138,18 @@ class Planner {
     Setting& setting = plan_.settings[question.setting];
     const TaskConfig& task = setting.tasks[question.task];
     question.prompt = PromptOf(question.sample, setting, IsScored(task), *opened.tokenizer);
+    constexpr int64_t kFewestScored = 4;
+    if (IsScored(task) && std::ssize(question.prompt) < kFewestScored) {
+      Throw(ErrorCode::kConfig, "task {}: expected texts of at least {} tokens to score, got {}", task.name,
+            kFewestScored, question.prompt.size());
+    }
     question.prompt_sha256 = PromptHash(question.prompt);
     const int64_t answer = IsScored(task) ? 0 : setting.options.answer.n_predict;
     question.model = ModelFor(setting, opened.file, std::ssize(question.prompt) + answer, task.name);
     AddCells(question, IsScored(task));
-    question.document_sha256 = Sha256Hex(question.sample.document);
+    // A prompt without a document shares nothing with others.
+    const std::string& document = question.sample.document;
+    question.document_sha256 = document.empty() ? question.prompt_sha256 : Sha256Hex(document);
     if (!DraftsFromText(setting)) question.sample.document.clear();  // it stands in the prompt
     plan_.questions.push_back(std::move(question));
   }

@@ -21,6 +21,15 @@ using nlohmann::json;
 
 std::string ClaimPath(const std::string& folder) { return folder + "/experiment.json"; }
 
+bool HoldsFigures(const json& experiment) {
+  const json figures = experiment.value("published", json::array());
+  return figures.is_array() && std::all_of(figures.begin(), figures.end(), [](const json& figure) {
+           return figure.is_object() && figure.value("drafter", json()).is_string() &&
+                  figure.value("task", json()).is_string() && figure.value("what", json()).is_string() &&
+                  figure.value("value", json()).is_number();
+         });
+}
+
 /// Values that differ, each once, in order.
 json Distinct(const std::vector<const json*>& cells, const char* key) {
   json values = json::array();
@@ -58,6 +67,16 @@ json MemoryOf(const std::vector<const json*>& cells) {
   return entries;
 }
 
+/// Cells of one question, repetition and drafter, made of another document or model: figures of both would be mixed.
+void RequireDistinctPlaces(const std::vector<const json*>& ordered, const std::string& folder) {
+  for (size_t i = 1; i < ordered.size(); ++i) {
+    if ((*ordered[i])["place"] != (*ordered[i - 1])["place"]) continue;
+    Throw(ErrorCode::kConfig,
+          "{}: cells {} and {} answer the same question with other documents or another model; keep one of them",
+          folder, (*ordered[i - 1])["id"].get<std::string>(), (*ordered[i])["id"].get<std::string>());
+  }
+}
+
 }  // namespace
 
 void ClaimFolder(const std::string& folder, const RunClaim& claim, bool resume) {
@@ -84,7 +103,7 @@ RunClaim ReadClaim(const std::string& folder) {
   const json experiment = stored.is_object() ? stored.value("experiment", json()) : json();
   const auto is_text = [&](const char* key) { return experiment.value(key, json()).is_string(); };
   if (!experiment.is_object() || !is_text("name") || !is_text("about") || !is_text("source") ||
-      !stored.value("planned_cells", json()).is_number_integer()) {
+      !stored.value("planned_cells", json()).is_number_integer() || !HoldsFigures(experiment)) {
     Throw(ErrorCode::kFormat, "{}: expected the folder of a run, with an experiment.json of this version", folder);
   }
   return {experiment, stored["planned_cells"]};
@@ -92,6 +111,7 @@ RunClaim ReadClaim(const std::string& folder) {
 
 json MakeReport(const RunClaim& claim, const CellStore& store) {
   const std::vector<const json*> ordered = OrderedCells(store);
+  RequireDistinctPlaces(ordered, store.folder());
   json cells = json::array(), table = json::array();
   for (const json* cell : ordered) cells.push_back(*cell);
   for (const TableLine& line : MakeTable(store)) {
@@ -110,7 +130,7 @@ json MakeReport(const RunClaim& claim, const CellStore& store) {
 }
 
 void WriteReport(const std::string& folder, const json& report) {
-  const std::string text = Dump(report);
+  const std::string text = Compact(report);
   WriteWhole(folder + "/report.json", text + "\n");
   // Text is read back: what was not UTF-8 has been replaced.
   const json clean = json::parse(text);

@@ -90,7 +90,9 @@ std::string AcceptanceByPosition(const json& report) {
 template <class Value>
 std::string BarsOverDrafters(const json& report, BarPlot plot, Value&& value) {
   for (const std::string& drafter : DraftersOf(report)) {
-    const std::vector<const json*> lines = LinesOf(report, drafter);
+    std::vector<const json*> lines = LinesOf(report, drafter);
+    std::erase_if(lines, [](const json* line) { return (*line)["tokens"] == 0; });  // texts that were scored
+    if (lines.empty()) continue;
     BarPlot::Bar bar{drafter, {}};
     for (const std::string& part : plot.parts) {
       double sum = 0;
@@ -107,7 +109,8 @@ std::string TimeByPhase(const json& report) {
       report, {"time of a token by phase", "ms", {"draft", "score", "verify", "commit", "sizing"}, {}},
       [](const json& line, const std::string& part) { return line["phases_ms_per_token"].value(part, 0.0); });
   const std::string of_answer = BarsOverDrafters(
-      report, {"time of an answer by phase", "s", {"prompt", "draft prompt", "sizing", "draft", "score"}, {}},
+      report,
+      {"time of an answer by phase", "s", {"prompt", "retrieval", "draft prompt", "sizing", "draft", "score"}, {}},
       [](const json& line, const std::string& part) {
         const double tokens = line["tokens"].get<double>() / std::max(1.0, line["cells"].get<double>());
         const std::string phase = part == "draft prompt" ? "prefill_draft" : part;

@@ -1,6 +1,7 @@
 #include "experiments/report_tables.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -133,21 +134,53 @@ TextTable::Row LengthRow(std::string task, std::string drafter, const ByLength& 
   return row;
 }
 
+/// Tasks with a figure of every drafter at every length: means over others would compare different tasks.
+std::vector<std::string> CompleteTasks(const std::vector<std::string>& tasks,
+                                       const std::map<std::pair<std::string, std::string>, ByLength>& by_task,
+                                       const std::set<double>& lengths) {
+  std::set<std::string> drafters;
+  for (const auto& [key, speedups] : by_task) drafters.insert(key.second);
+  std::vector<std::string> complete;
+  for (const std::string& task : tasks) {
+    const bool whole = std::all_of(drafters.begin(), drafters.end(), [&](const std::string& drafter) {
+      const auto found = by_task.find({task, drafter});
+      return found != by_task.end() && found->second.size() == lengths.size();
+    });
+    if (whole) complete.push_back(task);
+  }
+  return complete;
+}
+
+/// A line below a table of lengths: several tasks together.
+void AddMeans(const std::vector<std::string>& tasks, const std::vector<std::string>& drafters,
+              const std::map<std::pair<std::string, std::string>, ByLength>& by_task, const std::set<double>& lengths,
+              TextTable& table) {
+  const std::vector<std::string> complete = CompleteTasks(tasks, by_task, lengths);
+  if (complete.size() < 2) return;
+  table.note = fmt::format("Together: geometric means of the medians of {}.", fmt::join(complete, ", "));
+  for (const std::string& drafter : drafters) {
+    ByLength all;
+    for (const std::string& task : complete) {
+      const auto found = by_task.find({task, drafter});
+      if (found == by_task.end()) continue;
+      for (const auto& [length, intervals] : found->second) all[length].push_back(intervals.front());
+    }
+    if (!all.empty()) table.rows.push_back(LengthRow("together", drafter, all, lengths));
+  }
+}
+
 /// The lines of one setting but for its length.
 TextTable LengthTable(const std::string& setting, const std::vector<const json*>& lines, const json& report) {
   std::set<double> lengths;
   std::vector<std::string> tasks;
   std::map<std::pair<std::string, std::string>, ByLength> by_task;
-  std::map<std::string, ByLength> all;
   for (const json* line : lines) {
     if (!line->contains("decode_speedup") || (*line)["method"] == "none") continue;
     const std::string task = (*line)["task"], drafter = (*line)["drafter"];
     const double length = LengthOf(*line, report);
     lengths.insert(length);
     if (std::find(tasks.begin(), tasks.end(), task) == tasks.end()) tasks.push_back(task);
-    const Interval speedup = IntervalFrom((*line)["decode_speedup"]);
-    by_task[{task, drafter}][length].push_back(speedup);
-    all[drafter][length].push_back(speedup);
+    by_task[{task, drafter}][length].push_back(IntervalFrom((*line)["decode_speedup"]));
   }
   TextTable table{.title = "Decode speed-up by prompt length; " + setting, .note = {}, .columns = {}, .rows = {}};
   table.columns = {{"task"}, {"drafter"}};
@@ -158,11 +191,7 @@ TextTable LengthTable(const std::string& setting, const std::vector<const json*>
       if (found != by_task.end()) table.rows.push_back(LengthRow(task, drafter, found->second, lengths));
     }
   }
-  if (tasks.size() < 2) return table;
-  table.note = "All tasks: the geometric mean of their medians.";
-  for (const std::string& drafter : DraftersOf(report)) {
-    if (all.contains(drafter)) table.rows.push_back(LengthRow("all tasks", drafter, all[drafter], lengths));
-  }
+  AddMeans(tasks, DraftersOf(report), by_task, lengths, table);
   return table;
 }
 

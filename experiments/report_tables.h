@@ -18,7 +18,8 @@ double LengthOf(const nlohmann::json& line, const nlohmann::json& report);
 std::vector<TextTable> SettingTables(const nlohmann::json& report);
 
 /// Speed-ups of decoding with a column for each length of prompts, as the experiment's axis has them: tasks by lines,
-/// and below them all tasks together (geometric mean of the medians). Empty where there is one length.
+/// and below them the tasks that every drafter has figures of at every length (geometric mean of the medians). Empty
+/// where there is one length.
 std::vector<TextTable> LengthTables(const nlohmann::json& report);
 
 /// What the runs held in memory, and what each drafter held beside it.

@@ -64,11 +64,13 @@ class SharedPrompt {
 json RunsOf(const GenerateResult& result, const Tokenizer& tokenizer) {
   json runs = json::array();
   const std::vector<std::string_view>& proposers = result.proposers;
+  size_t told = 0;  // bytes of text: a run by itself would lose its leading space in some vocabularies
   for (size_t i = 0; i < proposers.size();) {
     size_t end = i;
     while (end < proposers.size() && proposers[end] == proposers[i]) ++end;
-    runs.push_back(
-        {std::string(proposers[i]), end - i, tokenizer.Decode(std::span(result.tokens).subspan(i, end - i))});
+    const std::string text = tokenizer.Decode(std::span(result.tokens).first(end));
+    runs.push_back({std::string(proposers[i]), end - i, text.substr(std::min(told, text.size()))});
+    told = text.size();
     i = end;
   }
   return runs;
@@ -221,7 +223,7 @@ class ModelRun {
     const TaskMetric metric = MetricOf(plan_.TaskOf(question));
     if (metric != TaskMetric::kNone && !question.sample.references.empty()) {
       json["metric"] = Name(metric);
-      json["score"] = Score(metric, question.sample.given + answer.text, question.sample);
+      json["score"] = Score(metric, answer.text, question.sample);
     }
     const std::string& type = options.drafter.type;
     const GenerationMetrics& metrics = answer.result.metrics;

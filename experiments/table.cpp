@@ -93,6 +93,7 @@ class LineMaker {
     if (!metrics["arms"].empty()) chooser_passes_ += metrics["target_passes"].get<double>();
     AddTo(accepted_, metrics["spec_decode_num_accepted_tokens_per_pos"].get<std::vector<double>>());
     for (const auto& [phase, ms] : cell["phases_ms"].items()) line_.phases_ms[phase] += ms.get<double>();
+    if (cell.contains("retrieval")) line_.phases_ms["retrieval"] += cell["retrieval"].value("ms", 0.0);
     const json* plain = baselines_.Of(cell);
     if (plain == nullptr || DecodeMs(cell) <= 0 || Emitted(*plain) == 0) return;
     // Per token: under rejection the two answers differ in length.

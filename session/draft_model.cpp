@@ -17,8 +17,9 @@ void RequireSameVocabulary(const Vocabulary& target, const Vocabulary& draft, co
           Printable(path), token, Printable(draft.pieces[token]), Printable(target.pieces[token]));
   }
   if (target.pieces.size() != draft.pieces.size()) {
-    Throw(ErrorCode::kUsage, "-md {}: its vocabulary is another: {} tokens, the target has {}; token {} is in one alone",
-          Printable(path), draft.pieces.size(), target.pieces.size(), common);
+    Throw(ErrorCode::kUsage,
+          "-md {}: its vocabulary is another: {} tokens, the target has {}; token {} is in one alone", Printable(path),
+          draft.pieces.size(), target.pieces.size(), common);
   }
 }
 
@@ -30,7 +31,7 @@ void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary
   if (config.type != "auto" && choice.Has("draft-simple") && path.empty()) {
     Throw(ErrorCode::kUsage, "--spec-type draft-simple drafts with another model: name it with -md");
   }
-  if (!path.empty()) RequireSameVocabulary(vocabulary, ReadTokenizer(*OpenDecoder(path)).vocabulary(), path);
+  if (!path.empty()) RequireSameVocabulary(vocabulary, LoadTokenizer(*OpenDecoder(path)).vocabulary(), path);
 }
 
 DraftModel LoadDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime, LoadedTarget& target,
@@ -38,7 +39,9 @@ DraftModel LoadDraftModel(const DrafterConfig& config, const RuntimeOptions& run
   DraftModel draft;
   if (config.rag.model.empty() || config.type == "none") return draft;
   const auto file = OpenDecoder(config.rag.model);
-  const ModelConfig shape = ExtendContext(file->config(), runtime, 0);
+  // Its own context where that suffices; else extended as the target's is.
+  const bool suffices = UsableContext(file->config()) >= context || runtime.rope_scaling.empty();
+  const ModelConfig shape = suffices ? file->config() : ExtendContext(file->config(), runtime, context);
   const ModelTargetOptions options = TargetOptions(runtime, std::min(context, UsableContext(shape)));
   RequireMemory(*target.backend, *file, RequestFor(options));
   draft.model = LoadModel(*target.backend, file, shape);

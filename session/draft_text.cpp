@@ -36,15 +36,11 @@ nlohmann::json DraftText::ToJson() const {
                       {"length", chunk.span.length},
                       {"score", chunk.score}});
   }
-  return {{"budget_tokens", budget},
-          {"tokens", found.tokens},
-          {"prompt_tokens", prompt.size()},
-          {"below_threshold", found.below_threshold},
-          {"chunks", chunks},
-          {"cached", times.cached},
-          {"chunk_ms", times.chunk_ms},
-          {"embed_ms", times.embed_ms},
-          {"ms", ms}};
+  return {{"budget_tokens", budget},          {"tokens", found.tokens},
+          {"prompt_tokens", prompt.size()},   {"below_threshold", found.below_threshold},
+          {"over_budget", found.over_budget}, {"chunks", chunks},
+          {"cached", times.cached},           {"chunk_ms", times.chunk_ms},
+          {"embed_ms", times.embed_ms},       {"ms", ms}};
 }
 
 void RequireDocuments(const AskedPrompt& asked) {

@@ -126,6 +126,8 @@ Exactness WorstExactness(const Verifier& verifier, Exactness drafter) {
   return std::max(verifier.exactness(), drafter);
 }
 
+std::string Compact(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
 std::string Dump(const json& value) { return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n"; }
 
 }  // namespace longshot

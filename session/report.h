@@ -46,5 +46,7 @@ Exactness WorstExactness(const Verifier& verifier, Exactness drafter);
 
 /// JSON text; bytes that are not UTF-8 become U+FFFD.
 std::string Dump(const nlohmann::json& json);
+/// The same without line breaks, for what may hold thousands of answers.
+std::string Compact(const nlohmann::json& json);
 
 }  // namespace longshot

@@ -174,7 +174,7 @@ class Questions final : public Task {
     for (const std::string& path : config.paths) {
       std::string document = context.read_documents({path});
       if (config.length > 0) document = CutToTokens(std::move(document), config.length, context);
-      for (size_t q = 0; q < config.questions.size() && std::ssize(samples) < config.count; ++q) {
+      for (size_t q = 0; q < config.questions.size(); ++q) {
         samples.push_back({.id = fmt::format("{}#{}", path, q + 1),
                            .document = document,
                            .question = config.questions[q],

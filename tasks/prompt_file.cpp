@@ -33,14 +33,17 @@ std::vector<std::string> TextsOf(const json& line, const char* key) {
 /// not known when prompts are made.
 std::vector<TaskSample> SamplesOfTurns(const json& line, const std::string& id) {
   std::vector<TaskSample> samples;
+  const std::vector<std::string> references = TextsOf(line, "reference");
   std::string asked;
   for (const std::string& turn : TextsOf(line, "turns")) {
     asked += (asked.empty() ? "" : "\n\n") + turn;
+    std::vector<std::string> answers;
+    if (samples.size() < references.size()) answers.push_back(references[samples.size()]);
     samples.push_back({.id = fmt::format("{}.{}", id, samples.size() + 1),
                        .document = {},
                        .question = asked,
                        .given = {},
-                       .references = TextsOf(line, "reference")});
+                       .references = std::move(answers)});
   }
   return samples;
 }

@@ -90,7 +90,12 @@ void TaskConfig::VisitFields(Self& self, Visitor&& visit) {
   visit(Field{.name = "paths", .flags = "", .unit = "PATH", .help = "files or folders that the task reads"},
         self.paths);
   visit(Field{.name = "questions", .flags = "", .help = "of task documents: asked of every document"}, self.questions);
-  visit(Field{.name = "count", .flags = "", .minimum = 1, .maximum = 100000, .help = "samples"}, self.count);
+  visit(Field{.name = "count",
+              .flags = "",
+              .minimum = 1,
+              .maximum = 100000,
+              .help = "samples; of task documents every question is asked of every document"},
+        self.count);
   visit(
       Field{.name = "length",
             .flags = "",

@@ -56,7 +56,12 @@ void RapidRule::Enrich(const TokenTree& tree, NodeId node, NodeId child, const D
     const double p = law.probabilities[i], q = draft(law.ids[i]);
     const bool shifted = guard_ == MarginGuard::kEnriched || q >= kPlausible * likeliest;
     draft_.push_back(q);
-    enriched_.push_back(shifted ? p * std::exp(eta_ * (q - p)) : p);
+    enriched_.push_back(shifted ? eta_ * (q - p) : 0);
+  }
+  // The largest exponent is taken out of all: none overflows.
+  const double largest = *std::max_element(enriched_.begin(), enriched_.end());
+  for (size_t i = 0; i < enriched_.size(); ++i) {
+    enriched_[i] = law.probabilities[i] * std::exp(enriched_[i] - largest);
   }
   Normalise(enriched_);
   if (guard_ == MarginGuard::kEnriched) GuardEnriched(law);

@@ -31,27 +31,33 @@ void SequenceDrafter::BeginModel(const DraftContext& context) {
   const bool same = reads_ == DraftPrompt::kTarget;
   const std::span<const Token> prompt = same ? context.prompt : context.draft_prompt;
   target_ = context.draft_target != nullptr || same ? context.draft_target : context.target;
-  if (prompt.empty()) target_ = nullptr;
+  // A text that its model cannot hold is none to draft from.
+  if (prompt.empty() || (target_ != nullptr && std::ssize(prompt) >= target_->max_context())) target_ = nullptr;
   shared_from_ = context.prompt.size();
   prompt_tokens_ = prompt.size();
   tokens_.assign(prompt.begin(), prompt.end());
-  scored_ = 0;
+  scored_ = 0, answered_ = 0;
   if (target_ == nullptr) return;
   capacity_ = std::min(target_->max_context(), std::ssize(prompt) + context.max_tokens + context.max_nodes);
   chain_.Reserve(kMostCatchUp + 1 + context.max_nodes);
   tokens_.reserve(capacity_), kept_.reserve(chain_.capacity());
-  Start();
+  if (!Start(context)) target_ = nullptr;  // interrupted
 }
 
-void SequenceDrafter::Start() {
+bool SequenceDrafter::Start(const DraftContext& context) {
   sequence_ = target_->Open(capacity_);
   PrefillRequest prefill;
   prefill.sequence = *sequence_, prefill.tokens = std::span(tokens_).first(tokens_.size() - 1);
-  target_->Prefill(prefill);
+  prefill.progress = context.on_prefill;
+  const bool complete = target_->Prefill(prefill);
+  if (!complete) Close();
+  return complete;
 }
 
 int64_t SequenceDrafter::room() const {
-  return target_ == nullptr ? 0 : std::max<int64_t>(0, capacity_ - std::ssize(tokens_) - 1);
+  if (target_ == nullptr) return 0;
+  const int64_t left = capacity_ - static_cast<int64_t>(prompt_tokens_) - answered_ - 1;
+  return std::max<int64_t>(0, std::min(left, target_->max_rows() - kMostCatchUp - 1));
 }
 
 std::optional<Prospect> SequenceDrafter::Foresee(const DraftBudget& budget) const {
@@ -84,6 +90,7 @@ std::span<const float> SequenceDrafter::LogitsAfter(const TokenTree& tree, NodeI
 }
 
 void SequenceDrafter::EndRound(const RoundView& round) {
+  answered_ += std::ssize(round.emitted);
   if (scored_ == 0) return;
   const int64_t accepted = round.own ? std::ssize(round.path) - 1 : 0;
   kept_.resize(static_cast<size_t>(std::min(scored_, pending_ + 1 + accepted)));

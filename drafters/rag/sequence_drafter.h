@@ -63,8 +63,8 @@ class SequenceDrafter final : public ModelDrafter {
   void EndRound(const RoundView& round) override;
   int64_t room() const override;
 
-  /// Opens the sequence and reads the prompt but its last token.
-  void Start();
+  /// Opens the sequence and reads the prompt but its last token. False when it was stopped.
+  bool Start(const DraftContext& context);
   void Close();
 
   std::string_view name_;
@@ -75,6 +75,7 @@ class SequenceDrafter final : public ModelDrafter {
   size_t shared_from_ = 0;     ///< index of the first generated token in the target's history
   size_t prompt_tokens_ = 0;   ///< and in `tokens_`
   std::vector<Token> tokens_;  ///< of the sequence: prompt and generated, the pending one last
+  int64_t answered_ = 0;       ///< generated tokens, those included that `tokens_` has not taken in yet
   TokenTree chain_;            ///< of the round in flight: missing tokens, the pending one, drafted ones
   int64_t scored_ = 0;         ///< nodes of it whose rows are written
   NodeId pending_ = 0;         ///< node of the pending token

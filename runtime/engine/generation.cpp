@@ -100,6 +100,7 @@ bool Generation::Prefill() {
                          .draft_prompt = request_.draft_prompt,
                          .draft_target = request_.draft_target,
                          .max_tokens = limit_,
+                         .on_prefill = request_.on_prefill,
                          .prefill = prefill.tap,
                          .sampler = &sampler_,
                          .noise = noise_,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -34,6 +35,8 @@ struct DraftContext {
   std::span<const Token> draft_prompt = {};
   Target* draft_target = nullptr;  ///< another model that drafts, of the same vocabulary; nullptr: the target itself
   int64_t max_tokens = 0;          ///< of the answer
+  /// (done, total) tokens of a prompt that the drafter reads; returning false stops it. May be empty.
+  std::function<bool(int64_t, int64_t)> on_prefill = {};
   const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
   const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
   /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the

@@ -100,6 +100,10 @@ TEST_F(ExperimentFile, ErrorsNamePlaceAndCure) {
       ErrorOf("tasks: [{kind: needels}]\n"),
       "1:16: kind: expected one of prompts, documents, passkey, needles, turns, variables, copying, editing, code, "
       "perplexity, got 'needels'");
+  const std::string axis = "tasks: [{kind: turns}]\nmatrix: {sampling.temperature: [0, 1]}\n";
+  EXPECT_NE(ErrorOf(axis, {"sampling.temperature=0"}).find("'matrix.sampling.temperature=[...]'"), std::string::npos);
+  EXPECT_NE(ErrorOf("tasks: [{kind: turns}]\nspeculative: {method: copy}\n").find("under `drafters`"),
+            std::string::npos);
   EXPECT_NE(ErrorOf("tsaks: []\n").find("1:1: unknown key 'tsaks'; the nearest known one is 'tasks'"),
             std::string::npos);
   EXPECT_NE(ErrorOf("tasks: []\n").find("1:8: tasks: expected a list with at least one entry"), std::string::npos);

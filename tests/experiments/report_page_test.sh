@@ -19,6 +19,7 @@ drafters: [none, copy, token-recycling, auto]
 matrix: {task.length: [300, 600]}
 answer: {n_predict: 24, ignore_eos: true}
 sampling: {temperature: 0.7}
+speculative: {num_speculative_tokens: 8, draft_pass_cost: "9:1.1"}
 runtime: {model: $model}
 EOF
 "$longshot" run "$work/page.yaml" -o "$work/run" >/dev/null 2>"$work/log" || { cat "$work/log"; exit 1; }

@@ -117,6 +117,32 @@ TEST_F(Cells, LengthsBecomeColumnsAndMissingCellsAreTold) {
   EXPECT_NE(Summary(Report(cells, 10)).find("2 of 10 cells are still to be made"), std::string::npos);
 }
 
+TEST_F(Cells, TasksTogetherAreThoseWithEveryFigure) {
+  std::vector<MadeCell> cells;
+  const auto add = [&](const std::string& task, int64_t number, const char* length, bool one_prompt) {
+    for (MadeCell cell : Pairs()) {
+      cell.id += task + length, cell.task = task, cell.length = length;
+      cell.place[0] = length[0] - '0', cell.place[1] = number;
+      if (one_prompt) cell.prompt = "p";
+      cells.push_back(cell);
+    }
+  };
+  add("questions", 0, "1000", false), add("questions", 0, "2000", false);
+  add("editing", 1, "1000", false), add("editing", 1, "2000", false);
+  add("copying", 2, "1000", false), add("copying", 2, "2000", true);  // no figure at one length
+  const TextTable table = LengthTables(Report(cells, 24)).at(0);
+  EXPECT_EQ(table.note, "Together: geometric means of the medians of questions, editing.");
+  EXPECT_EQ(table.rows.back().cells.at(0), "together");
+  EXPECT_EQ(table.rows.back().cells.at(2), "1.62");
+}
+
+TEST_F(Cells, TwoCellsOfOnePlaceAreRefused) {
+  std::vector<MadeCell> cells = Pairs();
+  cells.push_back(cells[1]);
+  cells.back().id = "of another document";
+  EXPECT_THROW(Report(cells), Error);
+}
+
 TEST_F(Cells, MemoryIsToldOnceForEachLoadedModel) {
   const json report = Report(Pairs());
   ASSERT_EQ(report["memory"].size(), 1u);

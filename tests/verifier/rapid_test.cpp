@@ -139,6 +139,17 @@ TEST(Rapid, TheLawOfAPositionIsTheSpecifications) {
   }
 }
 
+TEST(Rapid, TheLargestMarginStaysALaw) {
+  for (const MarginGuard guard : {MarginGuard::kDraft, MarginGuard::kEnriched}) {
+    const Outcome outcome = LawOf(RapidRule(1000, guard), {.001, .999, 0, 0}, {.999, .001, 0, 0});
+    double sum = 0;
+    for (const double value : outcome.out) sum += value;
+    EXPECT_NEAR(sum, 1, 1e-6);
+    const double expected = guard == MarginGuard::kDraft ? .999 : .501;  // equation 9 gives the target's token p again
+    EXPECT_NEAR(outcome.accepted, expected, 1e-3);
+  }
+}
+
 TEST(Rapid, TheGuardOfEquation9IsNormalised) {
   // Literally it would accept everything here: its "law" sums to 1.66.
   const Outcome outcome = LawOf(RapidRule(10, MarginGuard::kEnriched), kTarget, kDraft);
