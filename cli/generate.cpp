@@ -109,9 +109,166 @@ void TellOperations(TimedBackend& backend, const Breakdown& breakdown, const Ans
   report["operations"] = breakdown.ToJson(times, roofs);
 }
 
-/// Tokens of the drafter's own sequence at most: its prompt and the answer.
-int64_t DraftTokens(const DraftText& text, const GenerateOptions& options, int64_t prompt_tokens) {
-  return std::ssize(text.prompt) + options.answer.ctx_size - prompt_tokens;
+/// Where rows of a drafter's own text are kept.
+std::string DraftCacheFile(const PromptCacheOptions& cache) { return cache.file.empty() ? "" : cache.file + ".draft"; }
+
+/// Refuses files that would overwrite one another.
+void RequireOwnFiles(const GenerateOptions& options, const PromptCacheOptions& cache, const ResultOptions& results) {
+  std::vector<UsedFile> read =
+      FilesRead(options.runtime.file.model, options.prompt.documents, options.prompt.question_file);
+  read.push_back({"-md", options.drafter.rag.model});
+  const UsedFile kept{"--prompt-cache", cache.file}, repeated{"--config", results.config};
+  const UsedFile draft_kept{"--prompt-cache", DraftCacheFile(cache)};
+  RequireOwnFile(kept, read);
+  RequireOwnFile({"--json", results.json}, read);
+  RequireOwnFile({"--json", results.json}, {&kept, 1});
+  RequireOwnFile({"--json", results.json}, {&draft_kept, 1});
+  RequireOwnFile({"--json", results.json}, {&repeated, 1});
+}
+
+/// Refuses settings that cannot work, whatever the model.
+void RequireUsable(const GenerateOptions& options, const PromptCacheOptions& cache) {
+  RequireConsistent(options);
+  RequireCachePath(cache.file);
+  RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
+  ParseTreeShape(options.drafter.tree.shape);  // of drafter none too
+  if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
+  StopMatcher(options.answer.stops);
+}
+
+/// What the model reads.
+struct ReadPrompts {
+  AskedPrompt asked;
+  DraftText context;          ///< `--context retrieved`
+  std::vector<Token> tokens;  ///< of the prompt
+};
+
+ReadPrompts ReadAll(GenerateOptions& options, AskedPrompt asked, const Tokenizer& tokenizer, const ModelConfig& model) {
+  ReadPrompts read{.asked = std::move(asked), .context = {}, .tokens = {}};
+  if (options.prompt.retrieves()) {
+    read.context = FindContext(options, read.asked, tokenizer, model);
+    read.tokens = read.context.prompt;
+    read.asked.documents.clear();  // drafters read what the model reads
+  } else {
+    read.tokens = EncodePrompt(tokenizer, options.prompt, JoinDocuments(read.asked.documents), read.asked.question);
+  }
+  return read;
+}
+
+/// The context of an answer to `prompt_tokens`.
+int64_t ContextFor(GenerateOptions& options, const ModelFile& file, const ModelConfig& model, int64_t prompt_tokens) {
+  const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
+  const int64_t context = ResolveContext(model, options.answer.ctx_size, prompt_tokens, needed);
+  const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
+  const bool drafts_beside = ReadsDraftText(options.drafter) && !options.prompt.documents.empty();
+  return open_ended ? FitContext(options.runtime, file, prompt_tokens + 1, context, drafts_beside) : context;
+}
+
+void TellHowItRepeats(const GenerateOptions& options) {
+  const std::string& rule = options.answer.verify;
+  const bool drawn = (rule == "rejection" || rule == "rapid") && options.sampling.temperature > 0;
+  if (!drawn || !DrafterChoice(options.drafter.type).chooses()) return;
+  Note(
+      fmt::format("{} decides by time, and under {} the text depends on what is proposed: the same seed may give another "
+                  "text of the same law; --spec-verify coupled repeats it",
+                  options.drafter.type, rule));
+}
+
+/// One answer, from the packed model to the report.
+class Run {
+ public:
+  Run(GenerateOptions& options, const ResultOptions& results, const ReadPrompts& read, const Tokenizer& tokenizer)
+      : options_(options),
+        results_(results),
+        read_(read),
+        tokenizer_(tokenizer),
+        choice_(options.drafter.type),
+        verifier_(MakeVerifier(options.answer.verify, options.answer.margin, options.sampling.temperature)),
+        drafter_(MakeDrafter(options.drafter)) {}
+
+  /// Finds what drafters read and loads the models.
+  void Load(const std::shared_ptr<const ModelFile>& file, const ModelConfig& config) {
+    const std::span<const Token> prompt = read_.tokens;
+    const int64_t context = options_.answer.ctx_size;
+    retrieval_ = OpenRetrieval(options_.drafter, options_.runtime.threads, tokenizer_);
+    text_.emplace(retrieval_.get(), read_.asked, options_.prompt,
+                  BudgetInputsOf(*file, options_.runtime, std::ssize(prompt)));
+    if (!choice_.chooses()) text_->FindNow();
+    const int64_t own = text_->source() != nullptr ? text_->most_tokens() + context - std::ssize(prompt) : 0;
+    const OpenedDraftModel opened =
+        OpenDraftModel(options_.drafter, options_.runtime, {.context = context, .own_text = own});
+    loaded_ = LoadTarget(options_.runtime, file, config,
+                         {.context = context,
+                          .draft_bytes = choice_.MostBytes({context, config.vocab_size}),
+                          .draft_tokens = opened.file == nullptr ? own : 0,
+                          .draft_model = &opened,
+                          .timed = results_.metrics});
+    draft_model_ = LoadDraftModel(opened, loaded_);
+  }
+
+  /// Writes text as it becomes certain.
+  Answer Generate(const PromptCacheOptions& cache_options) {
+    const std::span<const Token> prompt = read_.tokens;
+    CachedPrompt cache(cache_options.file, prompt.first(prompt.size() - 1), *loaded_.target);
+    text_->KeepRows(DraftCacheFile(cache_options), draft_model_.target ? *draft_model_.target : *loaded_.target);
+    Engine engine(loaded_.target.get(), verifier_.get(), drafter_.get());
+    AnswerRequest request{.prompt = prompt,
+                          .draft_source = text_->source(),
+                          .sampling = options_.sampling,
+                          .seed = static_cast<uint64_t>(options_.answer.seed),
+                          .max_tokens = options_.answer.n_predict,
+                          .ignore_eos = options_.answer.ignore_eos,
+                          .stops = options_.answer.stops,
+                          .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
+                          .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
+                          .on_text = WriteOutput};
+    if (loaded_.timed) request.on_phase = [&](Phase phase) { loaded_.timed->CountInto(&breakdown_.of(phase)); };
+    SizeDrafts(*loaded_.target, options_.drafter, request, draft_model_.target.get());
+    Answer answer = RunAnswer(engine, tokenizer_, request);
+    if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
+    return answer;
+  }
+
+  /// Prints what there is to tell, and makes the report.
+  json Tell(const Answer& answer, std::span<const Section> sections) {
+    PrintSummary(options_, results_, answer);
+    json report;
+    if (!results_.json.empty()) {
+      const bool retrieved = options_.prompt.retrieves();
+      const Exactness exactness = retrieved ? Exactness::kChangesModel : choice_.exactness();
+      report = Report(sections, read_.tokens, loaded_, answer, WorstExactness(*verifier_, exactness), drafter_->bytes());
+      if (retrieved) report["context"] = read_.context.ToJson();
+      if (!text_->text().prompt.empty()) report["retrieval"] = text_->text().ToJson();
+    }
+    if (loaded_.timed) TellOperations(*loaded_.timed, breakdown_, answer, report);
+    return report;
+  }
+
+ private:
+  Breakdown breakdown_;
+  GenerateOptions& options_;
+  const ResultOptions& results_;
+  const ReadPrompts& read_;
+  const Tokenizer& tokenizer_;
+  const DrafterChoice choice_;
+  const std::unique_ptr<Verifier> verifier_;
+  std::unique_ptr<DraftRetrieval> retrieval_;
+  LoadedTarget loaded_;
+  DraftModel draft_model_;
+  std::optional<AnswerDraftText> text_;  ///< after the models, whose rows it may hold
+  std::unique_ptr<Drafter> drafter_;     ///< after everything that it closes a sequence of
+};
+
+/// Settings and, of a report that is repeated, its own. False: help was asked for.
+bool ReadArguments(std::span<const std::string> arguments, CommandLine& line, GenerateOptions& options,
+                   const ResultOptions& results, std::span<const Section> sections) {
+  if (!ParseArguments(line, arguments)) return false;
+  if (results.config.empty()) return true;
+  options = {};
+  ReadConfig(results.config, sections);
+  std::vector<std::string> told_already;
+  line.Parse(arguments, told_already);
+  return true;
 }
 
 }  // namespace
@@ -119,104 +276,36 @@ int64_t DraftTokens(const DraftText& text, const GenerateOptions& options, int64
 int RunGenerate(std::span<const std::string> arguments) {
   GenerateOptions options;
   ResultOptions results;
-  PromptCacheOptions cache_options;
+  PromptCacheOptions cache;
   const std::vector<Section> sections = options.Sections();
   CommandLine line("generate", "Answers a question about a long document with speculative decoding.");
   for (const Section& section : sections) line.Add(section);
-  line.Add({"cache", BindFields(cache_options)});
+  line.Add({"cache", BindFields(cache)});
   line.Add({"result", BindFields(results)});
   line.Example("longshot generate --doc report.txt -p 'What went wrong in March?' --spec-type copy -n 200");
-  if (!ParseArguments(line, arguments)) return 0;
-  if (!results.config.empty()) {
-    options = {};
-    ReadConfig(results.config, sections);
-    std::vector<std::string> told_already;
-    line.Parse(arguments, told_already);
-  }
+  if (!ReadArguments(arguments, line, options, results, sections)) return 0;
 
   // Everything that can be wrong with the request is found before the weights are packed.
-  std::vector<UsedFile> read =
-      FilesRead(options.runtime.file.model, options.prompt.documents, options.prompt.question_file);
-  read.push_back({"-md", options.drafter.rag.model});
-  const UsedFile kept{"--prompt-cache", cache_options.file};
-  RequireOwnFile(kept, read);
-  RequireOwnFile({"--json", results.json}, read);
-  RequireOwnFile({"--json", results.json}, {&kept, 1});
-  const UsedFile repeated{"--config", results.config};
-  RequireOwnFile({"--json", results.json}, {&repeated, 1});
+  RequireOwnFiles(options, cache, results);
   const ResultFile result(results.json);
-  RequireConsistent(options);
-  RequireCachePath(cache_options.file);
-  const DrafterChoice choice(options.drafter.type);
-  RequireOnePass(options.drafter, ModelTargetOptions().max_rows);
-  ParseTreeShape(options.drafter.tree.shape);  // of drafter none too
-  if (!options.drafter.proposal.pass_cost.empty()) PassCost::Parse(options.drafter.proposal.pass_cost);
-  StopMatcher(options.answer.stops);
-  const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
+  RequireUsable(options, cache);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   RequireDraftModel(options.drafter, tokenizer.vocabulary());
-  const AskedPrompt asked = ReadPrompt(options.prompt);
-  if (options.prompt.retrieves() || ReadsDraftText(options.drafter)) RequireDocuments(asked);
+  AskedPrompt asked = ReadPrompt(options.prompt);
+  const bool needs_text = ReadsDraftText(options.drafter) && options.drafter.type != "auto";
+  if (options.prompt.retrieves() || needs_text) RequireDocuments(asked);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
   CatchInterrupt();
-  const DraftText context = options.prompt.retrieves() ? FindContext(options, asked, tokenizer, config) : DraftText();
-  const std::vector<Token> prompt =
-      options.prompt.retrieves()
-          ? context.prompt
-          : EncodePrompt(tokenizer, options.prompt, JoinDocuments(asked.documents), asked.question);
-  const auto prompt_tokens = static_cast<int64_t>(prompt.size());
-  const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
-  const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
-  options.answer.ctx_size = ResolveContext(config, options.answer.ctx_size, prompt_tokens, needed);
-  if (open_ended) {
-    options.answer.ctx_size = FitContext(options.runtime, *file, prompt_tokens + 1, options.answer.ctx_size);
-  }
+  const ReadPrompts read = ReadAll(options, std::move(asked), tokenizer, config);
+  options.answer.ctx_size = ContextFor(options, *file, config, std::ssize(read.tokens));
   ChooseSeed(options.answer);
+  TellHowItRepeats(options);
 
-  if (choice.chooses() && options.answer.verify == "rejection" && options.sampling.temperature > 0) {
-    Note(
-        fmt::format("{} decides by time, and under rejection the text depends on what is proposed: the same seed may "
-                    "give another text of the same law; --spec-verify coupled repeats it",
-                    options.drafter.type));
-  }
-
-  const DraftText draft_text =
-      FindDraftText(options, asked, tokenizer, BudgetInputsOf(*file, options.runtime, prompt_tokens));
-  const int64_t draft_tokens = draft_text.prompt.empty() ? 0 : DraftTokens(draft_text, options, prompt_tokens);
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config,
-                                   {.context = options.answer.ctx_size,
-                                    .draft_bytes = choice.MostBytes({options.answer.ctx_size, config.vocab_size}),
-                                    .draft_tokens = draft_tokens,
-                                    .timed = results.metrics});
-  const DraftModel draft_model = LoadDraftModel(options.drafter, options.runtime, loaded, options.answer.ctx_size);
-  Breakdown breakdown;
-  const auto drafter = MakeDrafter(options.drafter);
-  CachedPrompt cache(cache_options.file, std::span(prompt).first(prompt.size() - 1), *loaded.target);
-  Engine engine(loaded.target.get(), verifier.get(), drafter.get());
-  AnswerRequest request{.prompt = prompt,
-                        .draft_prompt = draft_text.prompt,
-                        .sampling = options.sampling,
-                        .seed = static_cast<uint64_t>(options.answer.seed),
-                        .max_tokens = options.answer.n_predict,
-                        .ignore_eos = options.answer.ignore_eos,
-                        .stops = options.answer.stops,
-                        .restore = [&](SequenceId sequence) { return cache.Restore(sequence); },
-                        .keep = [&](SequenceId sequence) { cache.Keep(sequence); },
-                        .on_text = WriteOutput};
-  if (loaded.timed) request.on_phase = [&](Phase phase) { loaded.timed->CountInto(&breakdown.of(phase)); };
-  SizeDrafts(*loaded.target, options.drafter, request, draft_model.target.get());
-  const Answer answer = RunAnswer(engine, tokenizer, request);
-  if (::isatty(STDOUT_FILENO)) WriteOutput("\n");
-  PrintSummary(options, results, answer);
-  json report;
-  if (result.wanted()) {
-    const Exactness exactness = options.prompt.retrieves() ? Exactness::kChangesModel : choice.exactness();
-    report = Report(sections, prompt, loaded, answer, WorstExactness(*verifier, exactness), drafter->bytes());
-    if (options.prompt.retrieves()) report["context"] = context.ToJson();
-  }
-  if (result.wanted() && !draft_text.prompt.empty()) report["retrieval"] = draft_text.ToJson();
-  if (loaded.timed) TellOperations(*loaded.timed, breakdown, answer, report);
+  Run run(options, results, read, tokenizer);
+  run.Load(file, config);
+  const Answer answer = run.Generate(cache);
+  const json report = run.Tell(answer, sections);
   if (result.wanted()) result.Write(Dump(report));
   return answer.result.stop == StopReason::kInterrupted ? kInterruptedStatus : 0;
 }

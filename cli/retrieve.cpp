@@ -13,7 +13,6 @@
 #include "session/embedder.h"
 #include "session/interrupt.h"
 #include "session/output.h"
-#include "session/progress.h"
 #include "session/report.h"
 #include "session/session.h"
 
@@ -56,20 +55,21 @@ void CheckOptions(const RetrieveOptions& options) {
 }
 
 RetrieveReport Ask(const Retriever& retriever, const RetrieveOptions& options) {
-  RetrieveReport report{.question = options.question, .retriever = &retriever};
+  const std::string& query = options.retrieval.query.empty() ? options.question : options.retrieval.query;
+  RetrieveReport report{.question = query, .retriever = &retriever};
   report.budget_tokens = BudgetTokens(options.retrieval, {.prompt_tokens = retriever.tokens()});
   for (const auto& ranker : retriever.rankers()) {
     Stopwatch watch;
     RankerResult result{.name = ranker->name(),
-                        .ranked = ranker->Rank(options.question, std::ssize(retriever.chunks()))};
+                        .ranked = ranker->Rank(query, std::ssize(retriever.chunks()))};
     result.search_ms = watch.LapMs();
     report.rankers.push_back(std::move(result));
   }
   if (retriever.dense() != nullptr && options.retrieval.index != "flat") {
-    const std::string_view question = options.question;
+    const std::string_view question = query;
     report.recall = RecallAt(options.top, *retriever.dense(), {&question, 1});
   }
-  report.retrieved = retriever.Retrieve(options.question, report.budget_tokens);
+  report.retrieved = retriever.Retrieve(query, report.budget_tokens);
   return report;
 }
 
@@ -88,18 +88,8 @@ int RunRetrieve(std::span<const std::string> arguments) {
   std::vector<Document> documents = ReadNamedDocuments(options.documents);
   const LoadedEmbedder embedder = LoadEmbedder(options.retrieval, options.threads);
   const Tokenizer tokenizer = ReadTokenizer(*OpenModelFile(options.file.model));
-  Progress progress("embedding", "passages");
-  const RetrieverParts parts{.measure = MeasureWith(tokenizer),
-                             .embedder = embedder.encoder.get(),
-                             .progress =
-                                 [&](int64_t done, int64_t total) {
-                                   progress.Show(done, total);
-                                   return !Interrupted();
-                                 },
-                             .tell = Note};
-  const Retriever retriever(std::move(documents), options.retrieval, parts);
-  progress.Finish();
-  const RetrieveReport report = Ask(retriever, options);
+  const auto retriever = IndexDocuments(std::move(documents), options.retrieval, tokenizer, embedder);
+  const RetrieveReport report = Ask(*retriever, options);
   WriteOutput(options.json ? Dump(RetrieveJson(report, options.top)) : RetrieveTable(report, options.top));
   return 0;
 }

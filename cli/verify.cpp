@@ -51,14 +51,16 @@ struct NamedPrompt {
   std::string name;
   AskedPrompt asked;
   std::vector<Token> tokens;
-  std::vector<Token> draft;  ///< what a drafter with a text of its own reads
+  std::unique_ptr<AnswerDraftText> draft = {};  ///< what a drafter with a text of its own reads
 };
 
 std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& frame, const Tokenizer& tokenizer) {
   if (options.prompts.empty()) {
     AskedPrompt asked = ReadPrompt(frame);
     std::vector<Token> tokens = EncodePrompt(tokenizer, frame, JoinDocuments(asked.documents), asked.question);
-    return {{"the prompt", std::move(asked), std::move(tokens), {}}};
+    std::vector<NamedPrompt> one;
+    one.push_back({"the prompt", std::move(asked), std::move(tokens)});
+    return one;
   }
   if (!frame.question.empty() || !frame.documents.empty()) {
     Throw(ErrorCode::kUsage, "--prompts holds the questions: leave -p and --doc out");
@@ -68,22 +70,19 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
   std::vector<NamedPrompt> prompts;
   for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
     AskedPrompt asked{.documents = {{sample.id, sample.document}}, .question = sample.question};
-    prompts.push_back(
-        {sample.id, std::move(asked), EncodePrompt(tokenizer, frame, sample.document, sample.question), {}});
+    prompts.push_back({sample.id, std::move(asked), EncodePrompt(tokenizer, frame, sample.document, sample.question)});
   }
   return prompts;
 }
 
-/// Finds the texts that `rag` drafts from; the longest in tokens, 0 where nobody drafts from one.
-int64_t FindDraftTexts(GenerateOptions& options, const ModelFile& file, const Tokenizer& tokenizer,
-                       std::vector<NamedPrompt>& prompts) {
-  if (!ReadsDraftText(options.drafter)) return 0;
-  DraftRetrieval retrieval(options.drafter.retrieval, options.runtime.threads, tokenizer);
+/// Prepares the texts that drafters read; the longest in tokens, 0 where nobody reads one.
+int64_t PrepareDraftTexts(GenerateOptions& options, const ModelFile& file, DraftRetrieval* retrieval,
+                          std::vector<NamedPrompt>& prompts) {
   int64_t longest = 0;
   for (NamedPrompt& prompt : prompts) {
     const BudgetInputs inputs = BudgetInputsOf(file, options.runtime, std::ssize(prompt.tokens));
-    prompt.draft = retrieval.Find(prompt.asked, options.prompt, inputs).prompt;
-    longest = std::max(longest, std::ssize(prompt.draft));
+    prompt.draft = std::make_unique<AnswerDraftText>(retrieval, prompt.asked, options.prompt, inputs);
+    longest = std::max(longest, prompt.draft->most_tokens());
   }
   return longest;
 }
@@ -129,13 +128,13 @@ class Check {
         tokenizer_(tokenizer),
         target_(*loaded.target),
         draft_model_(draft_model),
-        verifier_(MakeVerifier(options.answer.verify, options.answer.margin)) {}
+        verifier_(MakeVerifier(options.answer.verify, options.answer.margin, options.sampling.temperature)) {}
 
   Answer Run(const NamedPrompt& prompt, DrafterConfig config) {
     const auto drafter = MakeDrafter(config);
     Engine engine(&target_, verifier_.get(), drafter.get());
     AnswerRequest request{.prompt = prompt.tokens,
-                          .draft_prompt = prompt.draft,
+                          .draft_source = prompt.draft->source(),
                           .sampling = options_.sampling,
                           .seed = static_cast<uint64_t>(options_.answer.seed),
                           .max_tokens = options_.answer.n_predict,
@@ -232,12 +231,17 @@ int RunVerify(std::span<const std::string> arguments) {
   const int64_t needed = options.answer.n_predict < 0 ? -1 : longest + options.answer.n_predict;
   const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, needed);
   CatchInterrupt();
-  const int64_t longest_draft = FindDraftTexts(options, *file, tokenizer, prompts);
+  const auto retrieval = OpenRetrieval(options.drafter, options.runtime.threads, tokenizer);
+  const int64_t longest_draft = PrepareDraftTexts(options, *file, retrieval.get(), prompts);
+  const int64_t own = longest_draft > 0 ? longest_draft + context - shortest : 0;
+  const OpenedDraftModel opened =
+      OpenDraftModel(options.drafter, options.runtime, {.context = context, .own_text = own});
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = context,
                                     .draft_bytes = choice.MostBytes({context, config.vocab_size}),
-                                    .draft_tokens = longest_draft > 0 ? longest_draft + context - shortest : 0});
-  const DraftModel draft_model = LoadDraftModel(options.drafter, options.runtime, loaded, context);
+                                    .draft_tokens = opened.file == nullptr ? own : 0,
+                                    .draft_model = &opened});
+  const DraftModel draft_model = LoadDraftModel(opened, loaded);
   Check check(options, tokenizer, loaded, draft_model.target.get());
   json lines = json::array();
   int64_t different = 0;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::array<double, 7> kMarginBounds = {0.25, 0.5, 1.0, 1.5, 2.5, 4.0, 6.0};
 constexpr std::array<double, 8> kPriors = {0.45, 0.55, 0.65, 0.75, 0.85, 0.92, 0.96, 0.98};
 constexpr double kAnyPrior = 0.8;
+/// First guess of how often the target takes the runner-up of a draw that it does not take.
+constexpr double kRunnerUpPrior = 0.5;
 
 /// When drafting has stopped paying, one token is drafted every so many rounds, so that a change is noticed.
 constexpr int64_t kProbeEvery = 32;
@@ -23,8 +25,8 @@ constexpr double kRunnerUpReach = 8.0;
 
 }  // namespace
 
-ModelDrafter::ModelDrafter(const ProposalConfig& proposal, double pass_cost)
-    : proposal_(proposal), assumed_cost_(pass_cost) {
+ModelDrafter::ModelDrafter(const ProposalConfig& proposal, const TreeConfig& tree, double pass_cost)
+    : proposal_(proposal), grows_leaves_(tree.mode != "off"), assumed_cost_(pass_cost) {
   ResetRates();
 }
 
@@ -33,18 +35,22 @@ int ModelDrafter::MarginBin(double margin) {
 }
 
 void ModelDrafter::ResetRates() {
-  for (int bin = 0; bin < kMarginBins; ++bin) rates_[bin] = AcceptanceRate(kPriors[bin]);
+  for (int bin = 0; bin < kMarginBins; ++bin) {
+    rates_[bin] = AcceptanceRate(kPriors[bin]);
+    runner_up_rates_[bin] = AcceptanceRate((1 - kPriors[bin]) * kRunnerUpPrior);
+  }
   any_rate_ = AcceptanceRate(kAnyPrior);
 }
 
 void ModelDrafter::Begin(const DraftContext& context) {
   CHECK(context.target != nullptr && context.sampler != nullptr, "{} drafts with the target and its sampler", name());
   context_ = context;
-  context_.prompt = {}, context_.draft_prompt = {};
-  context_.prefill = nullptr, context_.on_prefill = {};
-  sampled_ = !context.coupled && !context.sampler->greedy();
+  context_.prompt = {}, context_.prefill = nullptr;
+  sampled_ = !context.coupled && !context.sampler->greedy();  // also to show a law, `DraftContext::argmax`
   drafted_.reserve(context.max_nodes);
   margins_.reserve(context.max_nodes);
+  runners_up_.reserve(context.max_nodes);
+  leaves_.reserve(context.max_nodes);
   ResetRates();
   pay_ = {};
   idle_rounds_ = 0;
@@ -91,6 +97,7 @@ void ModelDrafter::Propose(std::span<const Token> history, const DraftBudget& bu
   passes_ = 0;
   drafted_.clear();
   margins_.clear();
+  runners_up_.clear();
   const int64_t most = MostTokens(budget);
   if (most < proposal_.n_min) {
     ++idle_.below_n_min;
@@ -112,8 +119,37 @@ void ModelDrafter::Propose(std::span<const Token> history, const DraftBudget& bu
     node = tree.Add(node, draw.token, sampled_ ? ProposalKind::kSampledNoReplacement : ProposalKind::kDeterministic);
     drafted_.push_back(draw.token);
     margins_.push_back(draw.margin);
+    runners_up_.push_back(draw.runner_up);
   }
   if (tree.size() == 1) ++idle_.would_not_pay;
+  if (!sampled_ && grows_leaves_ && context_.trees) AddLeaves(budget, tree);
+}
+
+void ModelDrafter::AddLeaves(const DraftBudget& budget, TokenTree& tree) {
+  leaves_.clear();
+  double reached = 1;
+  for (size_t i = 0; i < drafted_.size(); ++i) {
+    const int bin = MarginBin(margins_[i]);
+    if (runners_up_[i] != kNoToken) {
+      leaves_.push_back({static_cast<NodeId>(i), reached * runner_up_rates_[bin].Estimate()});
+    }
+    reached *= rates_[bin].Estimate();
+  }
+  std::sort(leaves_.begin(), leaves_.end(), [](const Leaf& a, const Leaf& b) {
+    return a.chance != b.chance ? a.chance > b.chance : a.parent < b.parent;
+  });
+  const int64_t chain = tree.size(), most = proposal_.n_max > 0 ? std::min(budget.max_nodes, proposal_.n_max)
+                                                                 : budget.max_nodes;
+  const auto room = std::min(std::ssize(leaves_), most + 1 - chain);
+  const double yield = pay_.Yield(budget);
+  int64_t taken = 0;
+  double best = 0, gain = 0;
+  for (int64_t n = 1; n <= room; ++n) {
+    gain += leaves_[n - 1].chance;
+    const double net = gain - yield * (budget.cost(chain + n) - budget.cost(chain));
+    if (net > best) best = net, taken = n;
+  }
+  for (int64_t n = 0; n < taken; ++n) tree.Add(leaves_[n].parent, runners_up_[leaves_[n].parent]);
 }
 
 ModelDrafter::Draw ModelDrafter::DrawAfter(std::span<const float> logits, std::span<const Token> history,
@@ -125,13 +161,17 @@ ModelDrafter::Draw ModelDrafter::DrawAfter(std::span<const float> logits, std::s
 
 ModelDrafter::Draw ModelDrafter::DrawCoupled(std::span<const float> logits, int64_t position) const {
   const Token token = CoupledDraw(law_, context_.noise, position);
-  double best = 0, runner_up = -std::numeric_limits<double>::infinity();
+  double best = 0, second = -std::numeric_limits<double>::infinity();
+  Token runner_up = kNoToken;
+  const auto consider = [&](double score, Token other) {
+    if (score > second) second = score, runner_up = other;
+  };
   if (context_.sampler->greedy()) {  // the law is a point mass: the raw logits tell how close the choice was
     best = logits[token];
     for (Token other = 0; other < static_cast<Token>(logits.size()); ++other) {
-      if (other != token) runner_up = std::max<double>(runner_up, logits[other]);
+      if (other != token) consider(logits[other], other);
     }
-    return {token, best - runner_up};
+    return {token, best - second, runner_up};
   }
   for (size_t i = 0; i < law_.ids.size(); ++i) {
     if (law_.ids[i] != token && law_.log_weights[i] < -kRunnerUpReach) continue;
@@ -139,10 +179,10 @@ ModelDrafter::Draw ModelDrafter::DrawCoupled(std::span<const float> logits, int6
     if (law_.ids[i] == token) {
       best = score;
     } else {
-      runner_up = std::max(runner_up, score);
+      consider(score, law_.ids[i]);
     }
   }
-  return {token, best - runner_up};
+  return {token, best - second, runner_up};
 }
 
 ModelDrafter::Draw ModelDrafter::DrawSampled(NodeId parent, uint32_t round) {
@@ -157,9 +197,10 @@ ModelDrafter::Draw ModelDrafter::DrawSampled(NodeId parent, uint32_t round) {
                             .round = round,
                             .node = parent,
                             .purpose = DrawPurpose::kDraft});
-  const int64_t drawn = InvertCumulative(weights_, u);
+  const int64_t drawn = context_.argmax ? std::max_element(weights_.begin(), weights_.end()) - weights_.begin()
+                                        : InvertCumulative(weights_, u);
   const double q = weights_[drawn];
-  return {draft_law_.ids[drawn], std::log(q / std::max(1 - q, 1e-9))};
+  return {draft_law_.ids[drawn], std::log(q / std::max(1 - q, 1e-9)), kNoToken};
 }
 
 int64_t ModelDrafter::bytes() const {
@@ -171,18 +212,32 @@ int64_t ModelDrafter::bytes() const {
                               weights_.capacity() * sizeof(weights_[0]));
 }
 
+int64_t ModelDrafter::DraftedIn(const RoundView& round) const {
+  return round.own && round.tree->size() > 1 ? std::ssize(drafted_) : 0;
+}
+
+int64_t ModelDrafter::AcceptedIn(const RoundView& round) const {
+  const int64_t chain = DraftedIn(round);  // its nodes are 1, 2, ..., leaves come behind
+  int64_t accepted = 0;
+  while (accepted < chain && accepted + 1 < std::ssize(round.path) && round.path[accepted + 1] == accepted + 1) {
+    ++accepted;
+  }
+  return accepted;
+}
+
 void ModelDrafter::Observe(const RoundView& round) {
-  const size_t drafted = round.own ? static_cast<size_t>(round.tree->size()) - 1 : 0;
-  const size_t accepted = round.path.size() - 1;
-  for (size_t i = 0; i < drafted && i <= accepted; ++i) {
-    rates_[MarginBin(margins_[i])].Add(i < accepted);
+  const int64_t drafted = DraftedIn(round), accepted = AcceptedIn(round);
+  for (int64_t i = 0; i < drafted && i <= accepted && i < std::ssize(round.emitted); ++i) {
+    const int bin = MarginBin(margins_[i]);
+    rates_[bin].Add(i < accepted);
     any_rate_.Add(i < accepted);
+    if (!sampled_) runner_up_rates_[bin].Add(i == accepted && round.emitted[i] == runners_up_[i]);
   }
   const double cost = cost_(round.tree->size()) + pass_cost_ * static_cast<double>(passes_);
   pay_.Count(static_cast<double>(round.emitted.size()), cost);
   idle_rounds_ = passes_ > 0 ? 0 : idle_rounds_ + 1;
   passes_ = 0;
-  EndRound(round);
+  EndRound(round, accepted);
 }
 
 }  // namespace longshot

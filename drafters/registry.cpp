@@ -27,41 +27,41 @@ constexpr std::string_view kAuto = "auto";
 int64_t OwnSequenceBytes(const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; }
 
 constexpr std::array kDrafters = {
-    DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, false, false,
+    DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, DraftNeed::kNothing, false,
                  [](const DraftExtent&) { return int64_t{0}; },
                  [](const DrafterConfig&) -> std::unique_ptr<Drafter> { return std::make_unique<NoneDrafter>(); }},
     DrafterEntry{"copy", "what followed the longest repeated suffix of prompt and output", Exactness::kExact, false,
-                 false, false, [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
+                 DraftNeed::kNothing, false, [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<CopyDrafter>(config.proposal, config.copy);
                  }},
     DrafterEntry{
-        "token-recycling", "trees from the best next tokens that earlier passes saw", Exactness::kExact, false, false,
-        true,
+        "token-recycling", "trees from the best next tokens that earlier passes saw", Exactness::kExact, false,
+        DraftNeed::kNothing, true,
         [](const DraftExtent& extent) { return extent.vocab * Adjacency::kRow * static_cast<int64_t>(sizeof(Token)); },
         [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
           return std::make_unique<TokenRecyclingDrafter>(config.proposal, config.tree);
         }},
     DrafterEntry{"window", "the model itself, reading only the start and the recent part of its cache",
-                 Exactness::kExact, true, false, false,
+                 Exactness::kExact, true, DraftNeed::kNothing, true,
                  [](const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
-                   return std::make_unique<WindowDrafter>(config.proposal, config.window);
+                   return std::make_unique<WindowDrafter>(config.proposal, config.tree, config.window);
                  }},
     DrafterEntry{"rag", "a model that reads what retrieval found instead of the whole document", Exactness::kExact,
-                 true, true, false, OwnSequenceBytes,
+                 true, DraftNeed::kText, true, OwnSequenceBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("rag", DraftPrompt::kRetrieved, config.proposal,
-                                                            config.rag);
+                                                            config.tree, config.rag);
                  }},
     DrafterEntry{"draft-simple", "another model (-md) that reads the target's own prompt", Exactness::kExact, true,
-                 true, false, OwnSequenceBytes,
+                 DraftNeed::kModel, true, OwnSequenceBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("draft-simple", DraftPrompt::kTarget, config.proposal,
-                                                            config.rag);
+                                                            config.tree, config.rag);
                  }},
-    DrafterEntry{kAuto, "whichever of those that need nothing is expected to be fastest in the round, or none",
-                 Exactness::kExact, true, false, false,
+    DrafterEntry{kAuto, "whichever of those that need no other model is expected to be fastest in the round, or none",
+                 Exactness::kExact, true, DraftNeed::kNothing, false,
                  [](const DraftExtent& extent) { return DrafterChoice(kAuto).MostBytes(extent); },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> { return MakeChoosing(kAuto, config); }},
 };
@@ -99,7 +99,7 @@ DrafterChoice::DrafterChoice(std::string_view type) {
   chooses_ = is_list || type == kAuto;
   if (type == kAuto) {
     for (const DrafterEntry& entry : kDrafters) {
-      if (entry.name != kAuto && entry.name != "none" && !entry.needs_source) arms_.push_back(&entry);
+      if (entry.name != kAuto && entry.name != "none" && entry.need != DraftNeed::kModel) arms_.push_back(&entry);
     }
     return;
   }

@@ -48,13 +48,16 @@ struct DraftExtent {
   int64_t vocab = 0;
 };
 
+/// What a drafter has to be given to propose anything.
+enum class DraftNeed : uint8_t { kNothing, kText, kModel };
+
 /// One drafter that can be chosen by name.
 struct DrafterEntry {
   std::string_view name;
   std::string_view help;                             ///< one line
   Exactness exactness;                               ///< of the output under an exact rule
   bool draws_own_law;                                ///< its tokens come from a law, so that it profits from coupling
-  bool needs_source;                                 ///< it reads a text or runs a model that it has to be given
+  DraftNeed need;
   bool grows_trees;                                  ///< its proposals branch, unless `TreeConfig::mode` is off
   int64_t (*most_bytes)(const DraftExtent& extent);  ///< what it may come to hold beside the target's memory
   std::unique_ptr<Drafter> (*make)(const DrafterConfig& config);
@@ -67,7 +70,7 @@ std::span<const DrafterEntry> Drafters();
 const DrafterEntry& FindDrafter(std::string_view name);
 
 /// What `DrafterConfig::type` may be: a name of the table, or several that stand for the fastest of them in each
-/// round. `auto` stands for all that need no source.
+/// round. `auto` stands for all but `none` and those that need another model.
 class DrafterChoice {
  public:
   /// Errors: kUsage for a name that is not in the table, and for a list that names one twice, `none` or `auto`.

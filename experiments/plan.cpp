@@ -80,7 +80,7 @@ class Planner {
 
   /// Experiments load one model at a time.
   static void RequireNoDraftModel(const DrafterConfig& config) {
-    const bool draft_simple = config.type != "auto" && DrafterChoice(config.type).Has("draft-simple");
+    const bool draft_simple = DrafterChoice(config.type).Has("draft-simple");
     if (config.rag.model.empty() && !draft_simple) return;
     Throw(ErrorCode::kConfig,
           "drafter {}: experiments draft with the target's own weights; leave draft_model and "
@@ -201,7 +201,7 @@ class Planner {
       const DrafterChoice choice(drafter.type);
       model.draft_bytes = std::max(model.draft_bytes, choice.MostBytes({model.context, config.vocab_size}));
       if (!ReadsDraftText(drafter)) continue;
-      constexpr int64_t kFrame = 512;  // question and chat format
+      constexpr int64_t kFrame = 576;  // question and chat format
       const int64_t budget = BudgetTokens(drafter.retrieval, BudgetInputsOf(*file, runtime, needed));
       model.draft_tokens = std::max(model.draft_tokens, budget + kFrame + setting.options.answer.n_predict);
     }

@@ -132,7 +132,7 @@ class ModelRun {
     const Question& question = plan_.questions[cell.question];
     GenerateOptions options = OptionsOf(cell);
     const auto drafter = MakeDrafter(options.drafter);
-    const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
+    const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin, options.sampling.temperature);
     Engine engine(loaded_.target.get(), verifier.get(), drafter.get());
     // Prompt rows that some drafter wants to see are computed for every cell.
     const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
@@ -140,9 +140,13 @@ class ModelRun {
     CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen),
                        *loaded_.target,
                        /*tells=*/false);
-    const DraftText text = TextFor(question, options);
+    // Looked for anew for each cell: it is part of what an answer takes.
+    const AskedPrompt asked = AskedOf(question);
+    AnswerDraftText text(RetrievalFor(options.drafter), asked, options.prompt,
+                         BudgetInputsOf(loaded_.model->file(), runtime_, std::ssize(question.prompt)));
+    if (!DrafterChoice(options.drafter.type).chooses()) text.FindNow();
     AnswerRequest request{.prompt = question.prompt,
-                          .draft_prompt = text.prompt,
+                          .draft_source = text.source(),
                           .sampling = options.sampling,
                           .seed = plan_.SeedOf(cell),
                           .max_tokens = options.answer.n_predict,
@@ -156,22 +160,25 @@ class ModelRun {
     if (answer.result.stop == StopReason::kInterrupted) return false;
     json json = CellJson(cell, options, answer, *drafter);
     Judge(question, options, answer, json);
-    if (!text.prompt.empty()) json["retrieval"] = text.ToJson();
+    if (!text.text().prompt.empty()) json["retrieval"] = text.text().ToJson();
     store_.Put(std::move(json));
     return true;
   }
 
-  /// What the drafter of a cell drafts from, found anew for each cell: it is part of what an answer takes. The index of
-  /// a document is kept for its other questions.
-  DraftText TextFor(const Question& question, GenerateOptions& options) {
-    if (!ReadsDraftText(options.drafter)) return {};
-    RetrievalConfig& config = options.drafter.retrieval;
-    auto& retrieval = retrievals_[ToJson(BindFields(config)).dump()];
-    if (retrieval == nullptr) retrieval = std::make_unique<DraftRetrieval>(config, runtime_.threads, tokenizer_);
-    const AskedPrompt asked{.documents = {{.path = "document", .text = question.sample.document}},
-                            .question = question.sample.question};
-    return retrieval->Find(asked, options.prompt,
-                           BudgetInputsOf(loaded_.model->file(), runtime_, std::ssize(question.prompt)));
+  static AskedPrompt AskedOf(const Question& question) {
+    AskedPrompt asked{.documents = {}, .question = question.sample.question};
+    if (!question.sample.document.empty()) asked.documents = {{.path = "document", .text = question.sample.document}};
+    return asked;
+  }
+
+  /// What finds passages for a drafter; nullptr where it reads none. It keeps the index of a document for its other
+  /// questions.
+  DraftRetrieval* RetrievalFor(DrafterConfig& config) {
+    if (!ReadsDraftText(config)) return nullptr;
+    const bool by_words = config.type == "auto";
+    auto& retrieval = retrievals_[fmt::format("{}{}", by_words, ToJson(BindFields(config.retrieval)).dump())];
+    if (retrieval == nullptr) retrieval = OpenRetrieval(config, runtime_.threads, tokenizer_);
+    return retrieval.get();
   }
 
   int64_t MostTapRows() const {

@@ -21,7 +21,7 @@ struct BudgetInputs {
 
 /// What is retrieved, and how.
 struct RetrievalConfig {
-  std::string kind = "hybrid";
+  std::string kind = "auto";
   int64_t chunk_tokens = 64;
   std::string budget = "auto";
   std::string query;
@@ -36,9 +36,9 @@ struct RetrievalConfig {
   static void VisitFields(Self& self, Visitor&& visit) {
     visit(Field{.name = "rag_retriever",
                 .flags = "--spec-rag-retriever",
-                .choices = {"hybrid", "dense", "bm25"},
+                .choices = {"auto", "hybrid", "dense", "bm25"},
                 .help = "dense: passages near the question in meaning; bm25: those that share its words, without an "
-                        "embedder; hybrid: both rankings fused"},
+                        "embedder; hybrid: both rankings fused; auto: hybrid, as an arm of --spec-type auto bm25"},
           self.kind);
     visit(Field{.name = "rag_chunk_tokens",
                 .flags = "--spec-rag-chunk-tokens",

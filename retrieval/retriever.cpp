@@ -95,6 +95,7 @@ TokenMeasure MeasureWith(const Tokenizer& tokenizer) {
 
 Retriever::Retriever(std::vector<Document> documents, const RetrievalConfig& config, const RetrieverParts& parts)
     : documents_(std::move(documents)), config_(config), count_(parts.measure.count) {
+  if (config_.kind == "auto") config_.kind = parts.embedder != nullptr ? "hybrid" : "bm25";
   CheckSettings(config_, parts.embedder);
   separator_tokens_ = SeparatorTokens(count_);
   ChunkedDocuments chunked = Chunked(parts);

@@ -43,7 +43,8 @@ DraftSizes Sizes(const DraftPlan& plan) {
   return {.max_nodes = plan.limits.max_nodes,
           .max_depth = plan.limits.max_depth,
           .cost = plan.cost,
-          .pass_cost = plan.pass_cost};
+          .pass_cost = plan.pass_cost,
+          .read_cost = plan.read_cost};
 }
 
 }  // namespace
@@ -53,7 +54,7 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   Progress progress("prefill");
   GenerateRequest generate;
   generate.prompt = request.prompt;
-  generate.draft_prompt = request.draft_prompt;
+  generate.draft_source = request.draft_source;
   generate.draft_target = request.draft_target;
   generate.max_tokens = request.max_tokens;
   generate.end_tokens = tokenizer.vocabulary().end_of_generation;

@@ -17,7 +17,7 @@ namespace longshot {
 /// One question to one drafter, as text.
 struct AnswerRequest {
   std::span<const Token> prompt;
-  std::span<const Token> draft_prompt = {};  ///< as in `GenerateRequest`, as the next
+  const DraftSource* draft_source = nullptr;  ///< as in `GenerateRequest`, as the next
   Target* draft_target = nullptr;
   SamplingConfig sampling;
   uint64_t seed = 0;

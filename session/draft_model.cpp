@@ -27,25 +27,36 @@ void RequireSameVocabulary(const Vocabulary& target, const Vocabulary& draft, co
 
 void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary) {
   const std::string& path = config.rag.model;
-  const DrafterChoice choice(config.type);
-  if (config.type != "auto" && choice.Has("draft-simple") && path.empty()) {
+  if (DrafterChoice(config.type).Has("draft-simple") && path.empty()) {
     Throw(ErrorCode::kUsage, "--spec-type draft-simple drafts with another model: name it with -md");
   }
   if (!path.empty()) RequireSameVocabulary(vocabulary, LoadTokenizer(*OpenDecoder(path)).vocabulary(), path);
 }
 
-DraftModel LoadDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime, LoadedTarget& target,
-                          int64_t context) {
-  DraftModel draft;
-  if (config.rag.model.empty() || config.type == "none") return draft;
-  const auto file = OpenDecoder(config.rag.model);
+int64_t OpenedDraftModel::Bytes(const Backend& backend) const {
+  return file == nullptr ? 0 : PlanMemory(backend, *file, RequestFor(options)).total();
+}
+
+OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime,
+                                const DraftLengths& lengths) {
+  OpenedDraftModel opened;
+  const bool reads_prompt = DrafterChoice(config.type).Has("draft-simple");
+  const int64_t context = reads_prompt ? std::max(lengths.context, lengths.own_text) : lengths.own_text;
+  if (config.rag.model.empty() || context == 0) return opened;
+  opened.file = OpenDecoder(config.rag.model);
+  const ModelConfig& own = opened.file->config();
   // Its own context where that suffices; else extended as the target's is.
-  const bool suffices = UsableContext(file->config()) >= context || runtime.rope_scaling.empty();
-  const ModelConfig shape = suffices ? file->config() : ExtendContext(file->config(), runtime, context);
-  const ModelTargetOptions options = TargetOptions(runtime, std::min(context, UsableContext(shape)));
-  RequireMemory(*target.backend, *file, RequestFor(options));
-  draft.model = LoadModel(*target.backend, file, shape);
-  draft.target = std::make_unique<ModelTarget>(draft.model.get(), options);
+  const bool suffices = UsableContext(own) >= context || runtime.rope_scaling.empty();
+  opened.shape = suffices ? own : ExtendContext(own, runtime, context);
+  opened.options = TargetOptions(runtime, std::min(context, UsableContext(opened.shape)));
+  return opened;
+}
+
+DraftModel LoadDraftModel(const OpenedDraftModel& opened, LoadedTarget& target) {
+  DraftModel draft;
+  if (opened.file == nullptr) return draft;
+  draft.model = LoadModel(*target.backend, opened.file, opened.shape);
+  draft.target = std::make_unique<ModelTarget>(draft.model.get(), opened.options);
   return draft;
 }
 

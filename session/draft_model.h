@@ -8,6 +8,16 @@
 
 namespace longshot {
 
+/// Another model that drafts, before it is loaded.
+struct OpenedDraftModel {
+  std::shared_ptr<const ModelFile> file;  ///< nullptr: the target drafts for itself
+  ModelConfig shape;
+  ModelTargetOptions options;
+
+  /// What it will take, weights and rows.
+  int64_t Bytes(const Backend& backend) const;
+};
+
 /// Another model that drafts, with sequences of its own, on the target's backend: one thread team, one memory.
 struct DraftModel {
   std::unique_ptr<Model> model;
@@ -18,9 +28,17 @@ struct DraftModel {
 /// naming the first token that two vocabularies spell differently; those of `OpenDecoder`.
 void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary);
 
-/// Loads the model that `config` names, with room for `context` tokens, on `target`'s backend; nothing without a name.
-/// Prints its memory table. Errors: kCapacity when memory is short; those of `OpenDecoder`.
-DraftModel LoadDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime, LoadedTarget& target,
-                          int64_t context);
+/// Tokens of a drafter's own sequence at most, of an answer in a context of `context` tokens.
+struct DraftLengths {
+  int64_t context = 0;
+  int64_t own_text = 0;  ///< of a text of its own and the answer; 0: there is none
+};
+
+/// Opens the model that `config` names, with room for the sequences of its drafters; nothing without a name. Errors:
+/// those of `OpenDecoder`.
+OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime, const DraftLengths& lengths);
+
+/// Loads it on the target's backend. REQUIRES: the target's memory table counted it.
+DraftModel LoadDraftModel(const OpenedDraftModel& opened, LoadedTarget& target);
 
 }  // namespace longshot

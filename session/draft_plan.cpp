@@ -64,6 +64,7 @@ void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config,
   plan.verification_ms.assign(cost.points().begin(), cost.points().end());
   if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
   if (runs_model && DraftCostOf(config) == 0) DraftCostOf(config) = timer.draft_ms() / cost.Ms(1);
+  if (timer.read_ms && config.rag.read_cost == 0) config.rag.read_cost = timer.read_ms() / cost.Ms(1);
   if (plan.limits.max_nodes > 0) return;
   // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
   const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
@@ -98,7 +99,8 @@ nlohmann::json DraftPlan::ToJson() const {
   return {{"max_nodes", limits.max_nodes},
           {"max_depth", limits.max_depth},
           {"verification_ms", timed},
-          {"draft_pass_cost", pass_cost}};
+          {"draft_pass_cost", pass_cost},
+          {"read_cost", read_cost}};
 }
 
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
@@ -108,7 +110,7 @@ DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
   if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
-  if (choice.draws_own_law()) plan.pass_cost = DraftCostOf(config);
+  if (choice.draws_own_law()) plan.pass_cost = DraftCostOf(config), plan.read_cost = config.rag.read_cost;
   config.proposal.max_depth = plan.limits.max_depth;
   plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;

@@ -15,6 +15,7 @@ struct DraftPlan {
   PassCost cost{};                                       ///< of verification, by rows; as `GenerateRequest`
   std::vector<VerificationCost::Point> verification_ms;  ///< empty: not measured
   double pass_cost = 0;                                  ///< of one draft pass, in single-row passes; 0 for look-ups
+  double read_cost = 0;                                  ///< of one token of a drafter's own text; 0: not measured
 
   nlohmann::json ToJson() const;
 };
@@ -26,6 +27,7 @@ inline constexpr int kMostTimedRows = 32;
 struct PassTimer {
   std::function<double(int rows)> verification_ms;  ///< one full pass of that many rows
   std::function<double()> draft_ms;                 ///< one pass of one row through the drafter's view
+  std::function<double()> read_ms = {};             ///< one token of a text that a drafter may read; empty: none may
   int max_rows = 1;                                 ///< rows one pass of the target may have
   int timed_rows = 1;                               ///< of them, those that fit the context
 };

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/sha256.h"
 #include "core/stopwatch.h"
-#include "session/interrupt.h"
 #include "session/output.h"
-#include "session/progress.h"
 #include "session/prompt.h"
 #include "session/session.h"
 
@@ -26,21 +25,33 @@ std::string HashOf(std::span<const Document> documents) {
   return hash.HexDigest();
 }
 
+int64_t FrameTokens(const Tokenizer& tokenizer, PromptOptions& frame, const AskedPrompt& asked) {
+  constexpr int64_t kDocumentFrame = 64;  // what the chat format puts around a document
+  return std::ssize(EncodePrompt(tokenizer, frame, {}, asked.question)) + kDocumentFrame;
+}
+
 }  // namespace
 
 nlohmann::json DraftText::ToJson() const {
   nlohmann::json chunks = nlohmann::json::array();
   for (const RetrievedChunk& chunk : found.chunks) {
-    chunks.push_back({{"path", documents[static_cast<size_t>(chunk.document)].path},
+    chunks.push_back({{"path", paths[static_cast<size_t>(chunk.document)]},
                       {"offset", chunk.span.offset},
                       {"length", chunk.span.length},
                       {"score", chunk.score}});
   }
-  return {{"budget_tokens", budget},          {"tokens", found.tokens},
-          {"prompt_tokens", prompt.size()},   {"below_threshold", found.below_threshold},
-          {"over_budget", found.over_budget}, {"chunks", chunks},
-          {"cached", times.cached},           {"chunk_ms", times.chunk_ms},
-          {"embed_ms", times.embed_ms},       {"ms", ms}};
+  return {{"budget_tokens", budget},
+          {"tokens", found.tokens},
+          {"prompt_tokens", prompt.size()},
+          {"below_threshold", found.below_threshold},
+          {"over_budget", found.over_budget},
+          {"chunks", chunks},
+          {"cached", times.cached},
+          {"chunk_ms", times.chunk_ms},
+          {"embed_ms", times.embed_ms},
+          {"found_ms", ms},
+          {"refreshed", refreshed},
+          {"ms", in_answer ? 0 : ms}};
 }
 
 void RequireDocuments(const AskedPrompt& asked) {
@@ -55,68 +66,116 @@ DraftRetrieval::DraftRetrieval(const RetrievalConfig& config, int64_t threads, c
   embedder_ = LoadEmbedder(config, threads);
 }
 
-DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, const BudgetInputs& inputs) {
+int64_t DraftRetrieval::MostTokens(const AskedPrompt& asked, PromptOptions& frame, int64_t budget) const {
+  return FrameTokens(tokenizer_, frame, asked) + std::max(budget, config_.chunk_tokens);
+}
+
+void DraftRetrieval::Index(std::span<const Document> documents) {
+  std::string hash = HashOf(documents);
+  if (retriever_ != nullptr && hash == indexed_) return;
+  retriever_ = IndexDocuments({documents.begin(), documents.end()}, config_, tokenizer_, embedder_);
+  times_ = retriever_->times();
+  indexed_ = std::move(hash);
+}
+
+DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, int64_t budget,
+                               const std::string& more) {
   RequireDocuments(asked);
   DraftText text;
-  text.budget = BudgetTokens(config_, inputs);
+  text.budget = budget;
   Stopwatch watch;
-  if (std::string hash = HashOf(asked.documents); retriever_ == nullptr || hash != indexed_) {
-    Progress progress("embedding", "passages");
-    const RetrieverParts parts{.measure = MeasureWith(tokenizer_),
-                               .embedder = embedder_.encoder.get(),
-                               .progress =
-                                   [&](int64_t done, int64_t total) {
-                                     progress.Show(done, total);
-                                     return !Interrupted();
-                                   },
-                               .tell = Note};
-    retriever_ = std::make_unique<Retriever>(asked.documents, config_, parts);
-    indexed_ = std::move(hash);
-    progress.Finish();
-    text.times = retriever_->times();
-  }
-  text.found = retriever_->Retrieve(config_.query.empty() ? asked.question : config_.query, text.budget);
+  times_ = {};
+  Index(asked.documents);
+  text.times = times_;
+  std::string query = config_.query.empty() ? asked.question : config_.query;
+  if (!more.empty()) query += "\n" + more;
+  text.found = retriever_->Retrieve(query, budget);
   text.prompt = EncodePrompt(tokenizer_, frame, JoinChunks(retriever_->documents(), text.found.chunks), asked.question);
-  text.documents.assign(asked.documents.begin(), asked.documents.end());
-  for (Document& document : text.documents) document.text.clear();  // names are told, texts are not
+  for (const Document& document : asked.documents) text.paths.push_back(document.path);
   text.ms = watch.LapMs();
   return text;
 }
 
-DraftText FindDraftText(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
-                        const BudgetInputs& inputs) {
-  if (!ReadsDraftText(options.drafter)) return {};
-  DraftRetrieval retrieval(options.drafter.retrieval, options.runtime.threads, tokenizer);
-  DraftText text = retrieval.Find(asked, options.prompt, inputs);
-  Note(fmt::format("retrieval: {} passages, {} of {} tokens, in {:.0f} ms", text.found.chunks.size(), text.found.tokens,
-                   text.budget, text.ms));
-  return text;
+AnswerDraftText::AnswerDraftText(DraftRetrieval* retrieval, const AskedPrompt& asked, PromptOptions& frame,
+                                 const BudgetInputs& inputs)
+    : retrieval_(retrieval), asked_(asked), frame_(frame) {
+  if (retrieval == nullptr || asked.documents.empty()) return;
+  budget_ = BudgetTokens(retrieval->config(), inputs);
+  source_.most_tokens = retrieval->MostTokens(asked, frame, budget_);
+  source_.find = [this](std::span<const Token> answer) { return Find(answer); };
+}
+
+void AnswerDraftText::FindNow() {
+  if (source() == nullptr) return;
+  text_ = retrieval_->Find(asked_, frame_, budget_);
+  Note(fmt::format("retrieval: {} passages, {} of {} tokens, in {:.0f} ms", text_.found.chunks.size(),
+                   text_.found.tokens, text_.budget, text_.ms));
+}
+
+void AnswerDraftText::KeepRows(const std::string& path, ModelTarget& drafter) {
+  if (path.empty() || source() == nullptr) return;
+  source_.restore = [this, path, &drafter](SequenceId sequence, std::span<const Token> tokens) {
+    rows_.emplace(path, tokens, drafter, /*tells=*/false);
+    return rows_->Restore(sequence);
+  };
+  source_.keep = [this](SequenceId sequence, std::span<const Token>) { rows_->Keep(sequence); };
+}
+
+std::span<const Token> AnswerDraftText::Find(std::span<const Token> answer) {
+  constexpr size_t kAnswerEnd = 64;  // tokens of it that say what it is about now
+  const bool known = !text_.prompt.empty();
+  if (known && answer.empty()) return text_.prompt;
+  const auto end = answer.last(std::min(answer.size(), kAnswerEnd));
+  DraftText text;
+  try {
+    text = retrieval_->Find(asked_, frame_, budget_, end.empty() ? "" : retrieval_->tokenizer().Decode(end));
+  } catch (const EmbedStopped&) {
+    return {};  // Ctrl-C: the answer so far is told as one
+  }
+  // Texts are measured by themselves: joined they could in principle be longer.
+  if (std::ssize(text.prompt) > source_.most_tokens) return known ? text_.prompt : std::span<const Token>();
+  text.refreshed = known ? text_.refreshed + 1 : 0;
+  text.in_answer = !known || text_.in_answer;
+  if (known) text.ms = text_.ms, text.times = text_.times;
+  text_ = std::move(text);
+  return text_.prompt;
 }
 
 DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
                       const ModelConfig& model) {
-  constexpr int64_t kUsualAnswer = 512, kFrame = 256;  // chat format; the question is counted
+  constexpr int64_t kUsualAnswer = 512;
   const int64_t answer = options.answer.n_predict < 0 ? kUsualAnswer : options.answer.n_predict;
   const int64_t context = options.answer.ctx_size > 0 ? options.answer.ctx_size : UsableContext(model);
-  const int64_t room = context - answer - kFrame - std::ssize(tokenizer.Encode(asked.question));
-  if (room < 1) {
+  const int64_t room = context - answer - FrameTokens(tokenizer, options.prompt, asked);
+  RetrievalConfig& config = options.drafter.retrieval;
+  const bool named = config.budget != "auto" && config.budget != "paper";
+  if (room < 1 && !named) {
     Throw(ErrorCode::kCapacity,
           "--context retrieved: a context of {} has no room for passages beside {} tokens of "
           "answer; lower -n or raise -c",
           context, answer);
   }
-  RetrievalConfig config = options.drafter.retrieval;
-  const int64_t budget = config.budget == "auto" ? room : std::min(room, BudgetTokens(config, {.prompt_tokens = room}));
-  config.budget = std::to_string(budget);
+  int64_t budget = config.budget == "auto" ? room : BudgetTokens(config, {.prompt_tokens = std::max<int64_t>(room, 1)});
+  if (!named) budget = std::min(room, budget);
+  config.budget = std::to_string(budget);  // a report repeats it, whatever room there was
   DraftRetrieval retrieval(config, options.runtime.threads, tokenizer);
-  DraftText text = retrieval.Find(asked, options.prompt, {});
+  DraftText text = retrieval.Find(asked, options.prompt, budget);
   Note(fmt::format("context: {} retrieved passages of {} tokens instead of the documents, which is another context",
                    text.found.chunks.size(), text.found.tokens));
   return text;
 }
 
-bool ReadsDraftText(const DrafterConfig& config) {
-  return config.type != "auto" && DrafterChoice(config.type).Has("rag");
+bool ReadsDraftText(const DrafterConfig& config) { return DrafterChoice(config.type).Has("rag"); }
+
+std::unique_ptr<DraftRetrieval> OpenRetrieval(const DrafterConfig& config, int64_t threads,
+                                              const Tokenizer& tokenizer) {
+  if (!ReadsDraftText(config)) return nullptr;
+  RetrievalConfig retrieval = config.retrieval;
+  if (config.type == "auto" && retrieval.threshold == 0) {
+    if (retrieval.kind == "auto") retrieval.kind = "bm25";
+    if (retrieval.cache.empty()) retrieval.cache = "off";
+  }
+  return std::make_unique<DraftRetrieval>(retrieval, threads, tokenizer);
 }
 
 BudgetInputs BudgetInputsOf(const ModelFile& file, const RuntimeOptions& runtime, int64_t prompt_tokens) {

@@ -2,26 +2,31 @@
 
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "retrieval/retriever.h"
+#include "session/cached_prompt.h"
 #include "session/embedder.h"
 #include "session/generate_options.h"
 #include "session/prompt.h"
 #include "runtime/model/model_config.h"
+#include "runtime/spec/drafter.h"
 
 namespace longshot {
 
-/// The prompt that `rag` drafts from: the target's with the passages found for its question in place of its documents.
+/// A prompt of passages in place of its documents.
 struct DraftText {
-  std::vector<Token> prompt;  ///< empty: nobody drafts from one
-  std::vector<Document> documents;
+  std::vector<Token> prompt;  ///< empty: nobody looked for passages
+  std::vector<std::string> paths;  ///< of the documents
   Retrieved found;
   int64_t budget = 0;
   Retriever::Times times;
-  double ms = 0;  ///< of all of it, loading the embedder aside
+  double ms = 0;            ///< of finding it, loading the embedder aside
+  bool in_answer = false;   ///< found when a drafter asked: its time is in the answer's phases
+  int64_t refreshed = 0;    ///< how often it was replaced
 
   /// Chunks by path, offset, length and score; times.
   nlohmann::json ToJson() const;
@@ -30,34 +35,75 @@ struct DraftText {
 /// Errors: kUsage when there is nothing to find passages in.
 void RequireDocuments(const AskedPrompt& asked);
 
-/// Finds draft texts for one drafter's settings; keeps the index of the documents that it was asked about last.
+/// Finds passages for one drafter's settings; keeps the index of the documents that it was asked about last.
 class DraftRetrieval {
  public:
   /// Opens the embedder, if one is needed. `tokenizer` must outlive it. Errors: those of `LoadEmbedder`.
   DraftRetrieval(const RetrievalConfig& config, int64_t threads, const Tokenizer& tokenizer);
-  /// Shows the progress of long work. Errors: kUsage without documents; those of `Retriever` and `EncodePrompt`;
-  /// `EmbedStopped` after Ctrl-C.
-  DraftText Find(const AskedPrompt& asked, PromptOptions& frame, const BudgetInputs& inputs);
+
+  /// Tokens of the prompt that `Find` makes at most; 0 when no passage may fit.
+  int64_t MostTokens(const AskedPrompt& asked, PromptOptions& frame, int64_t budget) const;
+  /// The prompt with passages for the question and `more`. Shows the progress of long work. Errors: kUsage without
+  /// documents; those of `Retriever` and `EncodePrompt`; `EmbedStopped` after Ctrl-C.
+  DraftText Find(const AskedPrompt& asked, PromptOptions& frame, int64_t budget, const std::string& more = {});
+
+  const RetrievalConfig& config() const { return config_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
 
  private:
+  void Index(std::span<const Document> documents);
+
   RetrievalConfig config_;
   const Tokenizer& tokenizer_;
   LoadedEmbedder embedder_;
   std::string indexed_;  ///< hash of the documents that `retriever_` knows
   std::unique_ptr<const Retriever> retriever_;
+  Retriever::Times times_;  ///< of indexing for the question at hand
+};
+
+/// The text that drafters read beside one answer; without documents there is none.
+class AnswerDraftText {
+ public:
+  /// `retrieval` may be nullptr: nobody drafts from a text. Arguments outlive the object.
+  AnswerDraftText(DraftRetrieval* retrieval, const AskedPrompt& asked, PromptOptions& frame,
+                  const BudgetInputs& inputs);
+  AnswerDraftText(const AnswerDraftText&) = delete;
+  AnswerDraftText& operator=(const AnswerDraftText&) = delete;
+
+  /// Finds it now, so that no answer waits for it. Errors: those of `DraftRetrieval::Find`.
+  void FindNow();
+  /// Takes rows of it from a file and keeps them there, as a prompt cache of `drafter`, which outlives the object.
+  void KeepRows(const std::string& path, ModelTarget& drafter);
+
+  /// nullptr: there is none.
+  const DraftSource* source() const { return source_.most_tokens > 0 ? &source_ : nullptr; }
+  int64_t most_tokens() const { return source_.most_tokens; }
+  const DraftText& text() const { return text_; }
+
+ private:
+  std::span<const Token> Find(std::span<const Token> answer);
+
+  DraftRetrieval* retrieval_;
+  const AskedPrompt& asked_;
+  PromptOptions& frame_;
+  int64_t budget_ = 0;
+  DraftSource source_;
+  DraftText text_;
+  std::optional<CachedPrompt> rows_;
 };
 
 /// The prompt of a target that reads passages instead of its documents (`--context retrieved`): those that fit beside
-/// the answer. Told in a line. Errors: those of `DraftRetrieval`; kCapacity when there is no room for passages.
+/// the answer. Told in a line. Stores the budget in `options`. Errors: those of `DraftRetrieval`; kCapacity when there
+/// is no room for passages.
 DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
                       const ModelConfig& model);
 
-/// Whether a drafter reads such a text: `rag`, by itself or in a list. `auto` takes it no time that a text costs.
+/// Whether a drafter may read such a text: `rag`, by itself, in a list, or as an arm of `auto`.
 bool ReadsDraftText(const DrafterConfig& config);
 
-/// The draft text of one answer, told in a line; empty where the drafter reads none. Errors: those of `DraftRetrieval`.
-DraftText FindDraftText(GenerateOptions& options, const AskedPrompt& asked, const Tokenizer& tokenizer,
-                        const BudgetInputs& inputs);
+/// What finds texts for `config`; nullptr where nobody reads one. As an arm of `auto` by words alone, without a cache:
+/// no answer waits for an embedder that nobody asked for. Errors: those of `DraftRetrieval`.
+std::unique_ptr<DraftRetrieval> OpenRetrieval(const DrafterConfig& config, int64_t threads, const Tokenizer& tokenizer);
 
 /// What a budget is worked out from, of a model that drafts. Errors: none.
 BudgetInputs BudgetInputsOf(const ModelFile& file, const RuntimeOptions& runtime, int64_t prompt_tokens);

@@ -6,7 +6,10 @@
 #include "core/error.h"
 #include "core/printable.h"
 #include "kernels/backends.h"
+#include "session/interrupt.h"
+#include "session/output.h"
 #include "session/processors.h"
+#include "session/progress.h"
 
 namespace longshot {
 
@@ -24,6 +27,22 @@ LoadedEmbedder LoadEmbedder(const RetrievalConfig& config, int64_t threads) {
   loaded.backend = MakeCpuBackend({.threads = threads == 0 ? most : std::min(most, static_cast<int>(threads))});
   loaded.encoder = std::make_unique<BertEncoder>(config.embedder, loaded.backend.get());
   return loaded;
+}
+
+std::unique_ptr<const Retriever> IndexDocuments(std::vector<Document> documents, const RetrievalConfig& config,
+                                                const Tokenizer& tokenizer, const LoadedEmbedder& embedder) {
+  Progress progress("embedding", "passages");
+  const RetrieverParts parts{.measure = MeasureWith(tokenizer),
+                             .embedder = embedder.encoder.get(),
+                             .progress =
+                                 [&](int64_t done, int64_t total) {
+                                   progress.Show(done, total);
+                                   return !Interrupted();
+                                 },
+                             .tell = Note};
+  auto retriever = std::make_unique<const Retriever>(std::move(documents), config, parts);
+  progress.Finish();
+  return retriever;
 }
 
 }  // namespace longshot

@@ -17,10 +17,11 @@ int64_t LargestContext(int64_t least, int64_t most, int64_t available, const std
   return least;
 }
 
-int64_t FitContext(RuntimeOptions& options, const ModelFile& file, int64_t least, int64_t most) {
+int64_t FitContext(RuntimeOptions& options, const ModelFile& file, int64_t least, int64_t most, bool drafts_beside) {
   const auto backend = MakeBackend(options, file);  // only asked for sizes
   const auto bytes = [&](int64_t context) {
-    return PlanMemory(*backend, file, RequestFor(TargetOptions(options, context))).total();
+    const int64_t beside = drafts_beside ? context : 0;
+    return PlanMemory(*backend, file, RequestFor(TargetOptions(options, context), 0, beside)).total();
   };
   // A sixteenth is left to the drafter, the text and the rest of the machine.
   const int64_t available = AvailableMemory() / 16 * 15;

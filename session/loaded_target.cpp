@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "session/draft_model.h"
 #include "session/output.h"
 #include "session/session.h"
 
@@ -34,7 +35,9 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
     loaded.backend = std::move(timed);
   }
   const ModelTargetOptions target = TargetOptions(options, needs.context);
-  loaded.memory = RequireMemory(*loaded.backend, *file, RequestFor(target, needs.draft_bytes, needs.draft_tokens));
+  const int64_t other = needs.draft_model != nullptr ? needs.draft_model->Bytes(*loaded.backend) : 0;
+  const MemoryRequest request = RequestFor(target, needs.draft_bytes + other, needs.draft_tokens);
+  loaded.memory = RequireMemory(*loaded.backend, *file, request);
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
   return loaded;
@@ -55,12 +58,14 @@ TokenTree ProbeTree(int rows, int width) {
   return tree;
 }
 
-/// One draft pass of another model behind `tokens` rows, whatever they hold: only its time is of interest.
-double OwnPassMs(ModelTarget& model, int64_t tokens) {
-  const int64_t rows = std::min(tokens, model.max_context() - 1);
-  const SequenceId sequence = model.Open(rows + 1);
+/// A pass of another model over `tree` behind `tokens` rows, whatever they hold: only its time is of interest.
+double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree) {
+  const int64_t rows = std::min(tokens, model.max_context() - tree.size());
+  const SequenceId sequence = model.Open(rows + tree.size());
+  // Pages that nobody wrote would all be one.
+  model.model().backend().PoisonKv(model.store().buffer(sequence), 0, rows);
   model.store().CommitPrefill(sequence, rows);
-  const double ms = model.PassMs(sequence, ProbeTree(1, 1), nullptr, kRepeats);
+  const double ms = model.PassMs(sequence, tree, nullptr, kRepeats);
   model.Close(sequence);
   return ms;
 }
@@ -68,8 +73,15 @@ double OwnPassMs(ModelTarget& model, int64_t tokens) {
 }  // namespace
 
 DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, const OwnSequence& own) {
-  constexpr int kTreeWidth = 4;
-  const bool branches = DrafterChoice(config.type).grows_trees() && config.tree.mode != "off";
+  constexpr int kTreeWidth = 4, kReadRows = 64;
+  const DrafterChoice choice(config.type);
+  const bool branches = choice.grows_trees() && config.tree.mode != "off";
+  // A sequence of the target's own costs what a window as long as it does.
+  const auto own_ms = [&](int64_t tokens, const TokenTree& tree) {
+    if (own.model != nullptr) return OwnPassMs(*own.model, tokens, tree);
+    WindowPolicy window(0, tokens);
+    return target.PassMs(sequence, tree, &window.View(target.committed(sequence)), kRepeats);
+  };
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());
   timer.timed_rows = static_cast<int>(std::min(target.free_rows(sequence), int64_t{kMostTimedRows}));
@@ -77,12 +89,16 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
     return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
   };
   timer.draft_ms = [&] {
-    if (own.model != nullptr && !DrafterChoice(config.type).Has("window")) return OwnPassMs(*own.model, own.tokens);
-    // A sequence of the target's costs what a window as long as it does.
-    const bool has_window = DrafterChoice(config.type).Has("window");
-    WindowPolicy window(has_window ? config.window.sink : 0, has_window ? config.window.recent : own.tokens);
+    if (!choice.Has("window")) return own_ms(own.tokens, ProbeTree(1, 1));
+    WindowPolicy window(config.window.sink, config.window.recent);
     return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
+  if (choice.chooses() && choice.Has("rag") && own.reads) {
+    timer.read_ms = [&] {
+      const auto rows = static_cast<int>(std::min<int64_t>(kReadRows, target.free_rows(sequence)));
+      return own_ms(own.tokens / 2, ProbeTree(rows, 1)) / rows;
+    };
+  }
   return ResolveDraft(config, timer);
 }
 
@@ -95,8 +111,9 @@ void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& reque
     return;
   }
   request.draft.limits = RoomForDrafts(config);
-  const auto read = request.draft_prompt.empty() ? request.prompt.size() : request.draft_prompt.size();
-  const OwnSequence own{static_cast<int64_t>(read), draft_model};
+  const bool reads = request.draft_source != nullptr;
+  const int64_t read = reads ? request.draft_source->most_tokens : std::ssize(request.prompt);
+  const OwnSequence own{.tokens = read, .reads = reads, .model = draft_model};
   request.measure = [&target, &config, own](SequenceId sequence) {
     return MeasureDraft(target, sequence, config, own);
   };

@@ -27,11 +27,14 @@ ModelTargetOptions TargetOptions(const RuntimeOptions& options, int64_t context)
 /// The memory that such a target takes, beside `draft_bytes` of a drafter.
 MemoryRequest RequestFor(const ModelTargetOptions& target, int64_t draft_bytes = 0, int64_t draft_tokens = 0);
 
+struct OpenedDraftModel;
+
 /// What a run asks of its target.
 struct TargetNeeds {
   int64_t context = 0;       ///< tokens
   int64_t draft_bytes = 0;   ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
-  int64_t draft_tokens = 0;  ///< of a sequence of its own
+  int64_t draft_tokens = 0;  ///< of a sequence of its own, of the target's rows
+  const OpenedDraftModel* draft_model = nullptr;  ///< another model that will be loaded beside it
   bool timed = false;        ///< time every operation
 };
 
@@ -43,6 +46,7 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
 /// The sequence of a drafter's own.
 struct OwnSequence {
   int64_t tokens = 1;
+  bool reads = false;            ///< they are a text of its own, which it has yet to read
   ModelTarget* model = nullptr;  ///< nullptr: the target drafts
 };
 
@@ -53,7 +57,7 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
 
 /// Has an answer's proposals sized as `config` says or, where it leaves that open, by `MeasureDraft` on the answer's
 /// own sequence behind its first token: nobody waits for measurements. Target and config must outlive the request.
-/// `draft_model`: another model that drafts, or nullptr; it becomes the request's.
+/// `draft_model`: another model that drafts, or nullptr; it becomes the request's. The request's draft source is set.
 void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& request, ModelTarget* draft_model = nullptr);
 
 }  // namespace longshot

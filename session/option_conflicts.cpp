@@ -45,11 +45,6 @@ void RequireChains(const GenerateOptions& options) {
           "--spec-margin has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid",
           options.answer.verify);
   }
-  if (options.answer.margin.eta > 0 && options.sampling.temperature <= 0) {
-    Throw(ErrorCode::kUsage,
-          "--spec-margin shifts the law that tokens are drawn from: at --temp 0 there is none; raise "
-          "--temp, or leave the margin out");
-  }
   const DrafterChoice choice(options.drafter.type);
   if (rapid && choice.Has("token-recycling") && options.drafter.tree.mode != "off") {
     Throw(ErrorCode::kUsage, "--spec-verify rapid verifies chains: add --spec-tree off, or leave token-recycling out");
@@ -79,6 +74,12 @@ void RequireConsistent(const GenerateOptions& options) {
           "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or use "
           "--spec-verify coupled",
           options.sampling.temperature);
+  }
+  if (options.prompt.retrieves() && drafter.type != "auto" && choice.Has("rag")) {
+    Throw(ErrorCode::kUsage,
+          "--context retrieved: the model itself reads the passages, so that --spec-type {} has nothing to gain from "
+          "them; leave rag out",
+          drafter.type);
   }
   RequireChains(options);
 }

@@ -47,11 +47,6 @@ AskedPrompt ReadPrompt(const PromptOptions& options) {
   return asked;
 }
 
-std::vector<Token> BuildPrompt(const Tokenizer& tokenizer, PromptOptions& options) {
-  const AskedPrompt asked = ReadPrompt(options);
-  return EncodePrompt(tokenizer, options, JoinDocuments(asked.documents), asked.question);
-}
-
 std::vector<Token> EncodePrompt(const Tokenizer& tokenizer, PromptOptions& options, const std::string& document,
                                 const std::string& question) {
   ChatPrompt prompt;

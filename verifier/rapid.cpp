@@ -30,12 +30,13 @@ void RapidRule::Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoi
     const NodeId child = tree.first_child(node);
     if (child < 0) {
       residual_.assign(law.probabilities.begin(), law.probabilities.end());
-      verdict.next = law.ids[static_cast<size_t>(random.Categorical(node, residual_))];
+      verdict.next = greedy_ ? law.Argmax() : law.ids[static_cast<size_t>(random.Categorical(node, residual_))];
       return;
     }
     CHECK(tree.next_sibling(child) < 0, "the rule rapid verifies chains, node {} has siblings", child);
     Enrich(tree, node, child, law);
-    node = Step(node, child, law, tree.token(child), random, verdict);
+    node = greedy_ ? StepGreedy(child, law, tree.token(child), verdict)
+                   : Step(node, child, law, tree.token(child), random, verdict);
   }
 }
 
@@ -73,6 +74,20 @@ void RapidRule::GuardEnriched(const Distribution& law) const {
     if (enriched_[i] < least) enriched_[i] = law.probabilities[i];
   }
   Normalise(enriched_);
+}
+
+SamplingConfig RapidRule::LawsFor(const SamplingConfig& asked) const {
+  SamplingConfig laws = asked;
+  if (greedy_ && eta_ > 0) laws.temperature = 1;  // point masses could not be shifted
+  return laws;
+}
+
+NodeId RapidRule::StepGreedy(NodeId child, const Distribution& law, Token drafted, Verdict& verdict) const {
+  const auto likeliest = std::max_element(enriched_.begin(), enriched_.end()) - enriched_.begin();
+  const Token chosen = law.ids[static_cast<size_t>(likeliest)];
+  verdict.shift += chosen == law.Argmax() ? 0 : 1;
+  verdict.next = chosen;
+  return chosen == drafted ? child : -1;
 }
 
 NodeId RapidRule::Step(NodeId node, NodeId child, const Distribution& law, Token drafted, RandomSource& random,

@@ -19,15 +19,23 @@ enum class MarginGuard : uint8_t {
 ///
 /// With m = min(q, p^) the law of a drafted position is m + (1 - sum m) norm(max(p - m, 0)): for eta above 0 another
 /// model's, and `Verdict::shift` adds its distance from p. eta = 0 is ordinary speculative sampling. A deterministic
-/// candidate counts as drawn from a point mass. Source: Chen et al. 2025, "RAPID", arXiv 2502.20330, equations 6 to 10,
-/// algorithm 1; guard as in its code. Scratch memory is kept inside: not to be used by two threads at once.
+/// candidate counts as drawn from a point mass.
+///
+/// Of an answer asked for at temperature 0 the laws are taken at temperature 1 and nothing is drawn: a drafted token is
+/// accepted while it is the likeliest of p^, which takes its place otherwise; behind the last one stands p's. The paper
+/// leaves this case open. Source: Chen et al. 2025, "RAPID", arXiv 2502.20330, equations 6 to 10, algorithm 1; guard as
+/// in its code. Scratch memory is kept inside: not to be used by two threads at once.
 class RapidRule final : public Verifier {
  public:
-  RapidRule(double eta, MarginGuard guard) : eta_(eta), guard_(guard) {}
+  /// `greedy`: of answers at temperature 0.
+  RapidRule(double eta, MarginGuard guard, bool greedy) : eta_(eta), guard_(guard), greedy_(greedy) {}
 
   std::string_view name() const override { return "rapid"; }
   Exactness exactness() const override { return eta_ > 0 ? Exactness::kChangesModel : Exactness::kDistribution; }
   bool coupled() const override { return false; }
+  bool argmax() const override { return greedy_; }
+  bool trees() const override { return false; }
+  SamplingConfig LawsFor(const SamplingConfig& asked) const override;
   /// REQUIRES: a chain; the parent of a drawn child has a law that gives it positive weight.
   void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise, RandomSource& random,
               Verdict& verdict) const override;
@@ -40,8 +48,12 @@ class RapidRule final : public Verifier {
   NodeId Step(NodeId node, NodeId child, const Distribution& law, Token drafted, RandomSource& random,
               Verdict& verdict) const;
 
+  /// The same without draws.
+  NodeId StepGreedy(NodeId child, const Distribution& law, Token drafted, Verdict& verdict) const;
+
   double eta_;
   MarginGuard guard_;
+  bool greedy_;
   mutable std::vector<double> draft_, enriched_, residual_;  ///< parallel to the target law's ids
   mutable double draft_of_child_ = 0;                        ///< q(x), also where p excludes x
 };

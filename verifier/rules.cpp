@@ -15,18 +15,18 @@ namespace longshot {
 namespace {
 
 template <class Rule>
-std::unique_ptr<Verifier> Make(const MarginConfig&) {
+std::unique_ptr<Verifier> Make(const MarginConfig&, double) {
   return std::make_unique<Rule>();
 }
 
-std::unique_ptr<Verifier> MakeRapid(const MarginConfig& margin) {
-  return std::make_unique<RapidRule>(margin.eta,
-                                     margin.guard == "draft" ? MarginGuard::kDraft : MarginGuard::kEnriched);
+std::unique_ptr<Verifier> MakeRapid(const MarginConfig& margin, double temperature) {
+  const MarginGuard guard = margin.guard == "draft" ? MarginGuard::kDraft : MarginGuard::kEnriched;
+  return std::make_unique<RapidRule>(margin.eta, guard, temperature <= 0);
 }
 
 struct Entry {
   std::string_view name;
-  std::unique_ptr<Verifier> (*make)(const MarginConfig& margin);
+  std::unique_ptr<Verifier> (*make)(const MarginConfig& margin, double temperature);
 };
 
 constexpr std::array kRules = {
@@ -46,9 +46,9 @@ constexpr auto kNames = [] {
 
 std::span<const std::string_view> VerifierNames() { return kNames; }
 
-std::unique_ptr<Verifier> MakeVerifier(std::string_view name, const MarginConfig& margin) {
+std::unique_ptr<Verifier> MakeVerifier(std::string_view name, const MarginConfig& margin, double temperature) {
   for (const Entry& rule : kRules) {
-    if (rule.name == name) return rule.make(margin);
+    if (rule.name == name) return rule.make(margin, temperature);
   }
   Throw(ErrorCode::kConfig, "verification rule: expected one of {}, got '{}'; set --spec-verify",
         fmt::join(kNames, ", "), Printable(name));

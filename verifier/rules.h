@@ -42,7 +42,7 @@ struct MarginConfig {
 /// - "rejection": recursive rejection sampling, with and without replacement. Law exactly p, other draws than plain.
 /// - "rapid": of chains; rejection sampling against the target's law enriched by the drafter's (`margin`). With eta = 0
 ///   it is "rejection", above 0 it changes the model.
-/// Errors: kConfig, naming the rules that exist.
-std::unique_ptr<Verifier> MakeVerifier(std::string_view name, const MarginConfig& margin = {});
+/// `temperature`: of the answers that it verifies. Errors: kConfig, naming the rules that exist.
+std::unique_ptr<Verifier> MakeVerifier(std::string_view name, const MarginConfig& margin = {}, double temperature = 1);
 
 }  // namespace longshot

@@ -19,6 +19,11 @@ constexpr int kMostPrefillRows = 128;
 /// Room for proposals, so that no round allocates.
 constexpr int64_t kReservedDepth = 256;
 
+/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading, should it
+/// turn out to be useless, costs at most this share of what the rest of the answer takes.
+constexpr int64_t kSettledRounds = 16;
+constexpr double kMostRegret = 0.03;
+
 /// What makes every proposal worthwhile: a trial is not sized by what it pays.
 constexpr double kTrialYield = 1e-9;
 
@@ -62,6 +67,36 @@ void AutoDrafter::BeginOnce(const DraftBudget& budget) {
   begun_ = true;
 }
 
+bool AutoDrafter::StartPays(const Prospect& prospect, const DraftBudget& budget) const {
+  if (prospect.depth == 0 || rounds_ < kSettledRounds) return false;
+  double tokens = 1, survival = 1;
+  for (int64_t n = 0; n < prospect.depth; ++n) tokens += survival *= prospect.acceptance;
+  const double pace = tokens / (controller_.cost()(1 + prospect.depth) + prospect.cost);
+  const auto left = static_cast<double>(budget.remaining);
+  const double passes = left / controller_.Yield();
+  return prospect.start_cost < passes - left / pace && prospect.start_cost < kMostRegret * passes;
+}
+
+bool AutoDrafter::WantsStart(const DraftBudget& budget) {
+  BeginOnce(budget);
+  for (size_t i = 0; i < arms_.size(); ++i) {
+    const int arm = static_cast<int>(i);
+    const DraftBudget own = BudgetFor(arm, budget);
+    if (!arms_[i].runs_model || !arms_[i].drafter->WantsStart(own)) continue;
+    const Prospect prospect = *arms_[i].drafter->Foresee(own);
+    if (prospect.start_cost > 0 && !StartPays(prospect, budget)) continue;
+    starting_ = arm;
+    return true;
+  }
+  return false;
+}
+
+void AutoDrafter::Start(std::span<const Token> history) {
+  CHECK(starting_ >= 0, "nobody wants to start");
+  arms_[starting_].drafter->Start(history);
+  starting_ = -1;
+}
+
 DraftBudget AutoDrafter::BudgetFor(int arm, const DraftBudget& budget) const {
   DraftBudget own = budget;
   own.cost = controller_.cost();
@@ -75,6 +110,7 @@ Offer AutoDrafter::OfferOf(int index, std::span<const Token> history, const Draf
   arm.survival.clear();
   if (arm.runs_model) {
     const Prospect prospect = *arm.drafter->Foresee(budget);
+    if (prospect.start_cost > 0) return {};  // it has not begun
     double survival = 1;
     for (int64_t n = 0; n < prospect.depth; ++n) arm.survival.push_back(survival *= prospect.acceptance);
     return {.nodes = prospect.depth, .survival = arm.survival, .draft_cost = prospect.cost};
@@ -158,6 +194,7 @@ void AutoDrafter::Observe(const RoundView& round) {
     const bool drafted = choice_.arm != Controller::kPlain && arms_[choice_.arm].runs_model;
     controller_.Observe({.choice = choice_,
                          .nodes = nodes,
+                         .drafted = round.tree->max_depth(),
                          .emitted = static_cast<int64_t>(round.emitted.size()),
                          .draft_ms = drafted ? round.draft_ms : 0,
                          .pass_ms = round.pass_ms});

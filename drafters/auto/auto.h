@@ -22,6 +22,9 @@ class AutoDrafter final : public Drafter {
   std::string_view name() const override { return name_; }
   Taps Needs() const override;
   void Begin(const DraftContext& context) override;
+  /// True when reading its text would pay for one of them.
+  bool WantsStart(const DraftBudget& budget) override;
+  void Start(std::span<const Token> history) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
   void Observe(const RoundView& round) override;
   bool WantsTop() const override;
@@ -42,6 +45,8 @@ class AutoDrafter final : public Drafter {
 
   /// Begins the controller with the budget of the first round: the context's costs come with it.
   void BeginOnce(const DraftBudget& budget);
+  /// Whether what `prospect` saves over the rest of the answer is worth its start.
+  bool StartPays(const Prospect& prospect, const DraftBudget& budget) const;
   DraftBudget BudgetFor(int arm, const DraftBudget& budget) const;
   Offer OfferOf(int arm, std::span<const Token> history, const DraftBudget& budget);
   void Take(const Controller::Choice& choice, std::span<const Token> history, const DraftBudget& budget,
@@ -55,6 +60,7 @@ class AutoDrafter final : public Drafter {
   Controller controller_;
   bool begun_ = false;
   bool asked_ = false;  ///< in the round in flight
+  int starting_ = -1;   ///< the arm that `Start` is for
   Controller::Choice choice_ = {};
   int64_t rounds_ = 0;
   int64_t top_wanted_until_ = 0;  ///< round up to which every top-k is worth its scan

@@ -2,8 +2,8 @@
 
 namespace longshot {
 
-WindowDrafter::WindowDrafter(const ProposalConfig& proposal, const WindowConfig& config)
-    : ModelDrafter(proposal, config.draft_cost > 0 ? config.draft_cost : WindowConfig::kAssumedDraftCost),
+WindowDrafter::WindowDrafter(const ProposalConfig& proposal, const TreeConfig& tree, const WindowConfig& config)
+    : ModelDrafter(proposal, tree, config.draft_cost > 0 ? config.draft_cost : WindowConfig::kAssumedDraftCost),
       config_(config),
       policy_(config.sink, config.recent) {}
 

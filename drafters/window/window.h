@@ -45,7 +45,7 @@ struct WindowConfig {
 /// variant, on the shared store at absolute positions.
 class WindowDrafter final : public ModelDrafter {
  public:
-  WindowDrafter(const ProposalConfig& proposal, const WindowConfig& config);
+  WindowDrafter(const ProposalConfig& proposal, const TreeConfig& tree, const WindowConfig& config);
 
   std::string_view name() const override { return "window"; }
 

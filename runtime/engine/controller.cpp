@@ -87,7 +87,7 @@ Controller::Choice Controller::Choose(std::span<const Offer> offers) {
 void Controller::ObserveDrafting(Arm& arm, const Outcome& outcome) {
   arm.idle_rounds = 0;
   arm.draft_ms = arm.draft_ms * kKeepHopes + outcome.draft_ms;
-  arm.drafted = arm.drafted * kKeepHopes + static_cast<double>(outcome.nodes);
+  arm.drafted = arm.drafted * kKeepHopes + static_cast<double>(outcome.drafted);
   arm.won = false;
   if (!outcome.choice.trial) {
     arm.patience = kPatience;
@@ -104,7 +104,7 @@ void Controller::Observe(const Outcome& outcome) {
   if (outcome.choice.arm != kPlain) {
     Arm& arm = arms_[outcome.choice.arm];
     ObserveDrafting(arm, outcome);
-    spent += static_cast<double>(outcome.nodes) * DraftCost(outcome.choice.arm);
+    spent += static_cast<double>(outcome.drafted) * DraftCost(outcome.choice.arm);
   }
   tokens_ = tokens_ * kKeepYield + static_cast<double>(outcome.emitted);
   spent_ = spent_ * kKeepYield + spent;

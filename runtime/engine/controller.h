@@ -36,6 +36,7 @@ class Controller {
   struct Outcome {
     Choice choice = {};
     int64_t nodes = 0;
+    int64_t drafted = 0;  ///< of them, those that took a draft pass
     int64_t emitted = 0;
     double draft_ms = 0;  ///< of making the proposal; 0 for arms that offer what is made
     double pass_ms = 0;   ///< of scoring it

@@ -26,12 +26,13 @@ struct DraftSizes {
   int64_t max_depth = 0;
   PassCost cost{};       ///< of verification, by rows
   double pass_cost = 0;  ///< of one draft pass, in single-row passes; 0: the drafter's own figure
+  double read_cost = 0;  ///< of one token of a drafter's own text; the same
 };
 
 struct GenerateRequest {
   std::span<const Token> prompt = {};  ///< at least one token; the last is pending when decoding begins
   /// For drafters with a text or a model of their own, as in `DraftContext`.
-  std::span<const Token> draft_prompt = {};
+  const DraftSource* draft_source = nullptr;
   Target* draft_target = nullptr;
   int64_t max_tokens = -1;             ///< -1: until the context is full
   std::vector<Token> end_tokens = {};  ///< end the answer; not part of the text

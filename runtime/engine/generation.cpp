@@ -28,7 +28,8 @@ Generation::Generation(const Parts& parts, const GenerateRequest& request, Gener
     : parts_(parts),
       request_(request),
       result_(result),
-      sampler_(request.sampling, static_cast<int64_t>(request.prompt.size()) + TokenLimit(request, *parts.target)),
+      sampler_(parts.verifier->LawsFor(request.sampling),
+               static_cast<int64_t>(request.prompt.size()) + TokenLimit(request, *parts.target)),
       noise_{request.seed, kNoiseSequence},
       taps_(parts.drafter->Needs()),
       limit_(TokenLimit(request, *parts.target)),
@@ -97,14 +98,16 @@ bool Generation::Prefill() {
   parts_.drafter->Begin({.target = parts_.target,
                          .sequence = sequence_.id(),
                          .prompt = request_.prompt,
-                         .draft_prompt = request_.draft_prompt,
+                         .draft_source = request_.draft_source,
                          .draft_target = request_.draft_target,
                          .max_tokens = limit_,
-                         .on_prefill = request_.on_prefill,
+                         .interrupted = request_.interrupted,
                          .prefill = prefill.tap,
                          .sampler = &sampler_,
                          .noise = noise_,
                          .coupled = parts_.verifier->coupled(),
+                         .argmax = parts_.verifier->argmax(),
+                         .trees = parts_.verifier->trees(),
                          .seed = request_.seed,
                          .max_nodes = request_.draft.max_nodes});
   result_.metrics.time_ms.prefill_draft += watch_.LapMs();
@@ -120,8 +123,11 @@ bool Generation::Round() {
   watch_.LapMs();
   if (round_ == 1 && request_.size_drafts) SizeDrafts();
   time.sizing += watch_.LapMs();
+  const DraftBudget budget = Budget();
+  StartDrafter(budget);
+  time.prefill_draft += watch_.LapMs();
   Announce(Phase::kDraft);
-  Propose();
+  Propose(budget);
   draft_ms_ = watch_.LapMs();
   time.draft += draft_ms_;
   Announce(Phase::kScore);
@@ -154,17 +160,30 @@ void Generation::SizeDrafts() {
         request_.draft.max_nodes, request_.draft.max_depth);
 }
 
-void Generation::Propose() {
-  tree_.Reset(history_.back());
-  if (round_ == 0) return;  // the first token comes as early as plain decoding's, however proposals are sized
+DraftBudget Generation::Budget() const {
   const int64_t rows = std::min(parts_.target->max_rows(), sequence_.free_rows());
   CHECK(rows >= 1, "no room for the pending token");
-  const DraftBudget budget{.max_nodes = std::min(sizes_.max_nodes, rows - 1),
-                           .max_depth = std::min(sizes_.max_depth, remaining() - 1),
-                           .round = round_,
-                           .cost = sizes_.cost,
-                           .pass_cost = sizes_.pass_cost};
-  if (budget.max_nodes == 0 || budget.max_depth == 0) return;
+  DraftBudget budget{.max_nodes = std::min(sizes_.max_nodes, rows - 1),
+                     .max_depth = std::min(sizes_.max_depth, remaining() - 1),
+                     .round = round_,
+                     .remaining = remaining(),
+                     .cost = sizes_.cost,
+                     .pass_cost = sizes_.pass_cost,
+                     .read_cost = sizes_.read_cost};
+  // The first token comes as early as plain decoding's, however proposals are sized.
+  if (round_ == 0 || budget.max_depth == 0) budget.max_nodes = 0;
+  return budget;
+}
+
+void Generation::StartDrafter(const DraftBudget& budget) {
+  if (budget.max_nodes == 0 || !parts_.drafter->WantsStart(budget)) return;
+  Announce(Phase::kPrefillDraft);
+  parts_.drafter->Start(history_);
+}
+
+void Generation::Propose(const DraftBudget& budget) {
+  tree_.Reset(history_.back());
+  if (budget.max_nodes == 0) return;
   parts_.drafter->Propose(history_, budget, tree_);
   CHECK(tree_.token(0) == history_.back() && tree_.size() - 1 <= budget.max_nodes &&
             tree_.max_depth() <= budget.max_depth,

@@ -58,7 +58,10 @@ class Generation {
   }
   void Restore();
   void SizeDrafts();
-  void Propose();
+  /// Limits and prices of this round; no nodes where nothing may be proposed.
+  DraftBudget Budget() const;
+  void StartDrafter(const DraftBudget& budget);
+  void Propose(const DraftBudget& budget);
   void Score();
   /// Hands the verdict's tokens out until one ends the answer; cuts the verdict's path to what was handed
   /// out.

@@ -37,6 +37,7 @@ class ModelTarget final : public Target {
   void Close(SequenceId sequence) override;
   int64_t committed(SequenceId sequence) const override { return store_.committed(sequence); }
   bool Prefill(const PrefillRequest& request) override;
+  void Truncate(SequenceId sequence, int64_t length) override { store_.Truncate(sequence, length); }
   std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) override;
   void Commit(SequenceId sequence, std::span<const NodeId> path) override;
 

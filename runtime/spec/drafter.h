@@ -26,24 +26,36 @@ struct Taps {
   int prefill_rows = 0;  ///< and of the last `prefill_rows` prompt rows
 };
 
+/// A text that drafters with one of their own read before the answer; looked for when it is first wanted.
+struct DraftSource {
+  int64_t most_tokens = 0;  ///< of what `find` returns, known before anything is looked for
+  /// The text's tokens, given what was answered so far; valid until the next call. Empty: there is none.
+  std::function<std::span<const Token>(std::span<const Token> answer)> find = {};
+  /// Commits rows of a prefix of `tokens` that an earlier run computed to a fresh sequence and returns their number; may
+  /// be empty, as the next.
+  std::function<int64_t(SequenceId sequence, std::span<const Token> tokens)> restore = {};
+  /// The first committed rows of the sequence are those of `tokens`.
+  std::function<void(SequenceId sequence, std::span<const Token> tokens)> keep = {};
+};
+
 /// One generation, as a drafter sees it when it begins.
 struct DraftContext {
   Target* target = nullptr;  ///< for drafters that read the target through a view
   SequenceId sequence = 0;
   std::span<const Token> prompt = {};
-  /// For drafters with a text of their own: what they read before the answer; empty: there is none.
-  std::span<const Token> draft_prompt = {};
+  const DraftSource* draft_source = nullptr;  ///< for drafters with a text of their own; nullptr: there is none
   Target* draft_target = nullptr;  ///< another model that drafts, of the same vocabulary; nullptr: the target itself
   int64_t max_tokens = 0;          ///< of the answer
-  /// (done, total) tokens of a prompt that the drafter reads; returning false stops it. May be empty.
-  std::function<bool(int64_t, int64_t)> on_prefill = {};
-  const PrefillTap* prefill = nullptr;  ///< nullptr unless asked for
+  std::function<bool()> interrupted = {};  ///< polled while a drafter reads; true stops it. May be empty.
+  const PrefillTap* prefill = nullptr;     ///< nullptr unless asked for
   const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
   /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the
   /// drafted token. `noise.sequence` also keys a drafter's other draws: `sequence` is a slot that may differ
   /// between runs.
   CoupledNoise noise = {};
   bool coupled = true;  ///< verification couples; false: sampled children carry their law
+  bool argmax = false;  ///< not coupled, but by laws as they are: drafted is the likeliest token, with its law
+  bool trees = true;    ///< verification takes trees; false: chains
   uint64_t seed = 0;
   int64_t max_nodes = 0;  ///< no proposal of this generation may hold more: what to make room for
 };
@@ -53,9 +65,11 @@ struct DraftBudget {
   int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
   int64_t max_depth = 0;
   uint32_t round = 0;    ///< keys the draws of this round
+  int64_t remaining = 0;  ///< tokens that the answer may still have
   PassCost cost{};       ///< of verification, by rows
   double yield = 0;      ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
   double pass_cost = 0;  ///< of one draft pass, for drafters that run the model; 0: the drafter's own figure
+  double read_cost = 0;  ///< of one token of a text that a drafter has yet to read; 0: the drafter's own figure
 };
 
 /// What a drafter that runs the model expects of a proposal before it makes one: a chain.
@@ -63,6 +77,7 @@ struct Prospect {
   int64_t depth = 0;      ///< 0: it would propose nothing
   double acceptance = 0;  ///< chance of each token to be accepted, given that those before it are
   double cost = 0;        ///< of drafting it, in single-row passes
+  double start_cost = 0;  ///< of what has to be done before, once; 0: nothing has
 };
 
 /// The outcome of one round, as a drafter sees it.
@@ -106,6 +121,10 @@ class Drafter {
   virtual Taps Needs() const { return {}; }
   /// Forgets the previous generation.
   virtual void Begin(const DraftContext& context) = 0;
+  /// Whether `Start` has something to do before the next proposal. Asked before every `Propose`.
+  virtual bool WantsStart(const DraftBudget&) { return false; }
+  /// Does it, such as reading a text of its own. `history` as for `Propose`.
+  virtual void Start(std::span<const Token> history) { static_cast<void>(history); }
   /// Grows `tree`, which holds the pending token alone. `history` ends with the pending token, at absolute
   /// position history.size() - 1. Leaving the root alone is plain decoding for one round. Not called when
   /// nothing may be proposed; `Observe` follows every target pass. ENSURES: the tree is within `budget`,

@@ -73,6 +73,8 @@ class Target {
   virtual int64_t committed(SequenceId sequence) const = 0;
   /// Feeds committed tokens; no logits. False when `progress` stopped it (what was fed stays).
   virtual bool Prefill(const PrefillRequest& request) = 0;
+  /// Forgets the committed rows from `length` on. REQUIRES: length <= committed; no scored tree waits for its commit.
+  virtual void Truncate(SequenceId sequence, int64_t length) = 0;
   /// Scores every tree of `requests` and returns rows in the same order. A request with first_node 0 begins a
   /// new round of its sequence, which drops the previous one. A view makes it a draft pass; verification of
   /// the same nodes overwrites what it wrote. REQUIRES today: one request.

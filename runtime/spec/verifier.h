@@ -64,6 +64,12 @@ class Verifier {
   virtual Exactness exactness() const = 0;
   /// True when the rule couples: output independent of the drafter, drafters draw with the target's noise.
   virtual bool coupled() const = 0;
+  /// True when it takes laws as they are, but no draw from them: drafters propose the likeliest token, with its law.
+  virtual bool argmax() const { return false; }
+  /// False when it takes chains only.
+  virtual bool trees() const { return true; }
+  /// The sampling under which it wants the laws of target and drafter, of an answer that was asked for with `asked`.
+  virtual SamplingConfig LawsFor(const SamplingConfig& asked) const { return asked; }
   virtual void Verify(const TokenTree& tree, TargetRows& rows, const CoupledNoise& noise, RandomSource& random,
                       Verdict& verdict) const = 0;
 };

@@ -103,7 +103,7 @@ TEST_F(Retrieve, WhatIsWrongIsToldInALine) {
   ExpectFailure(
       RunLongshot({"retrieve", "-m", model, "--doc", doc, "-p", "x", "--spec-rag-embedder", folder_ / "none"}), 1,
       "--spec-rag-embedder takes the folder of a BERT encoder, or choose --spec-rag-retriever bm25");
-  ExpectFailure(RunLongshot({"retrieve", "--spec-rag-retriever", "tfidf"}), 2, "one of hybrid, dense, bm25");
+  ExpectFailure(RunLongshot({"retrieve", "--spec-rag-retriever", "tfidf"}), 2, "one of auto, hybrid, dense, bm25");
   ExpectFailure(RunLongshot({"retrieve", "-m", model, "--doc", doc, "-p", "x", "--spec-rag-retriever", "bm25",
                              "--spec-rag-threshold", "0.5"}),
                 2, "needs an embedder");

@@ -69,7 +69,7 @@ int64_t AllocationsAfterWarmUp(const Model& model, const Loop& loop, int64_t lea
   int64_t tokens = 0, warm = 0;
   GenerateRequest request;
   request.prompt = prompt;
-  GiveDraftSource(target, request);
+  const GivenSource given(target, request);
   request.max_tokens = kTokens;
   request.ignore_eos = true;
   request.sampling = loop.sampling;

@@ -70,7 +70,7 @@ GenerateResult Generate(const Trial& run, Target& target, Drafter& drafter) {
   const auto rule = MakeVerifier(run.rule);
   const std::vector<Token> prompt = Prompt(run);
   GenerateRequest request = Request(run, prompt);
-  GiveDraftSource(target, request);
+  const GivenSource given(target, request);
   double now_ms = 0;
   request.now_ms = [&now_ms] { return now_ms += 1; };  // decisions by time repeat
   return Engine(&target, rule.get(), &drafter).Generate(request);
@@ -245,6 +245,8 @@ class ArgmaxDrafts final : public Drafter {
     greedy.sampler = &sampler_;
     drafter_->Begin(greedy);
   }
+  bool WantsStart(const DraftBudget& budget) override { return drafter_->WantsStart(budget); }
+  void Start(std::span<const Token> history) override { drafter_->Start(history); }
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override {
     drafter_->Propose(history, budget, tree);
   }

@@ -92,6 +92,8 @@ class DisturbedTarget final : public Target {
     for (NodeId node : path) at.committed.push_back(at.tree.token(node));
   }
 
+  void Truncate(SequenceId sequence, int64_t length) override { sequences_.at(sequence).committed.resize(length); }
+
   /// Logits after `... before, last`.
   void Logits(Token before, Token last, bool disturbed, std::span<float> out) const {
     for (int64_t token = 0; token < options_.vocab; ++token) {

@@ -30,16 +30,30 @@ inline std::unique_ptr<Drafter> MakeEagerDrafter(std::string_view name) {
   DrafterConfig config;
   config.type = name;
   config.window = {.recent = 40, .sink = 4, .draft_cost = 0.05};
-  config.rag.draft_cost = 0.05;
+  config.rag.draft_cost = 0.05, config.rag.read_cost = 1e-6;
   config.copy.min_match = 1;
   return MakeDrafter(config);
 }
 
-/// What drafters with a text or a model of their own work with: the end of the prompt, and the target as the model.
-inline void GiveDraftSource(Target& target, GenerateRequest& request) {
-  request.draft_prompt = request.prompt.last(std::min<size_t>(request.prompt.size(), 60));
-  request.draft_target = &target;
+/// A text for drafters that have one of their own; `text` outlives it.
+inline DraftSource SourceOf(std::span<const Token> text) {
+  return {.most_tokens = std::ssize(text), .find = [text](std::span<const Token>) { return text; }};
 }
+
+/// What drafters with a text or a model of their own work with: the end of the prompt, and the target as the model.
+class GivenSource {
+ public:
+  GivenSource(Target& target, GenerateRequest& request)
+      : source_(SourceOf(request.prompt.last(std::min<size_t>(request.prompt.size(), 60)))) {
+    request.draft_source = &source_;
+    request.draft_target = &target;
+  }
+  GivenSource(const GivenSource&) = delete;
+  GivenSource& operator=(const GivenSource&) = delete;
+
+ private:
+  DraftSource source_;
+};
 
 /// Random tokens of which 40 are repeated 70 later, as documents repeat themselves. REQUIRES: length >= 130.
 inline std::vector<Token> RepeatingPrompt(uint64_t seed, int64_t length, int64_t vocab) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "drafters/registry.h"
+#include "tests/drafters/every_drafter.h"
 #include "tests/runtime/engine/table_target.h"
 
 namespace longshot {
@@ -22,15 +23,18 @@ TEST(DraftMemory, IsAtMostWhatWasForetold) {
     DrafterConfig config;
     config.type = entry.name;
     const auto drafter = MakeDrafter(config);
+    const DraftSource source = SourceOf(prompt);
     drafter->Begin({.target = &target,
                     .sequence = sequence,
                     .prompt = prompt,
-                    .draft_prompt = prompt,
+                    .draft_source = &source,
                     .draft_target = &target,
                     .max_tokens = 8,
                     .sampler = &sampler});
     TokenTree tree(prompt.back());
-    drafter->Propose(prompt, {.max_nodes = 4, .max_depth = 4, .cost = PassCost(0)}, tree);
+    const DraftBudget budget{.max_nodes = 4, .max_depth = 4, .cost = PassCost(0)};
+    if (drafter->WantsStart(budget)) drafter->Start(prompt);
+    drafter->Propose(prompt, budget, tree);
     const int64_t foretold = entry.most_bytes({.context = kContext, .vocab = 40});
     EXPECT_LE(drafter->bytes(), foretold) << entry.name;
     EXPECT_EQ(foretold > 0, entry.name != "none") << entry.name;

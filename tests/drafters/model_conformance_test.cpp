@@ -28,7 +28,7 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, doubl
   const std::vector<Token> prompt = RepeatingPrompt(3, kPrompt, model.config().vocab_size);
   GenerateRequest request;
   request.prompt = prompt;
-  GiveDraftSource(target, request);
+  const GivenSource given(target, request);
   request.max_tokens = kTokens;
   request.ignore_eos = true;
   request.sampling.temperature = temperature;

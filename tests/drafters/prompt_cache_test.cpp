@@ -26,7 +26,7 @@ GenerateResult Generate(const Model& model, std::string_view drafter_name, std::
   const CacheIdentity identity = IdentityOfRows(model, DType::kBF16, DType::kBF16, "");
   GenerateRequest request;
   request.prompt = prompt;
-  GiveDraftSource(target, request);
+  const GivenSource given(target, request);
   request.max_tokens = 24;
   request.ignore_eos = true;
   request.sampling.temperature = 0.8;

@@ -17,6 +17,7 @@
 #include "runtime/engine/model_target.h"
 #include "runtime/text/chat_format.h"
 #include "runtime/text/tokenizer.h"
+#include "tests/drafters/every_drafter.h"
 #include "verifier/rules.h"
 
 namespace longshot {
@@ -63,6 +64,7 @@ class SharedPrompt final : public Target {
     return target_->Score(requests);
   }
   void Commit(SequenceId sequence, std::span<const NodeId> path) override { target_->Commit(sequence, path); }
+  void Truncate(SequenceId sequence, int64_t length) override { target_->Truncate(sequence, length); }
 
  private:
   ModelTarget* target_;
@@ -94,12 +96,13 @@ Generated Generate(Target& target, Target& own, std::span<const Token> prompt, s
                    const Setting& setting) {
   DrafterConfig config;
   config.type = drafter_name;
-  config.window.draft_cost = config.rag.draft_cost = 0.3;
+  config.window.draft_cost = config.rag.draft_cost = 0.3, config.rag.read_cost = 1e-6;
   const auto drafter = MakeDrafter(config);
   const auto rule = MakeVerifier(setting.rule);
   GenerateRequest request;
   request.prompt = prompt;
-  if (drafter_name != "draft-simple") request.draft_prompt = prompt.last(600), request.draft_target = &own;
+  const DraftSource source = SourceOf(prompt.last(600));
+  if (drafter_name != "draft-simple") request.draft_source = &source, request.draft_target = &own;
   request.max_tokens = kTokens;
   request.ignore_eos = true;
   request.sampling.temperature = setting.temperature;

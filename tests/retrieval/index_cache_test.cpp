@@ -195,10 +195,10 @@ TEST_F(IndexCaches, AFolderThatCannotBeMadeIsToldOnlyWhenStoring) {
 }
 
 TEST(UserCacheFolder, FollowsXdg) {
-  EXPECT_EQ(UserCacheFolder("/tmp/cache", "/home/x"), "/tmp/cache/longshot");
-  EXPECT_EQ(UserCacheFolder(nullptr, "/home/x"), "/home/x/.cache/longshot");
-  EXPECT_EQ(UserCacheFolder("relative", "/home/x"), "/home/x/.cache/longshot");
-  EXPECT_EQ(UserCacheFolder("", "/home/x"), "/home/x/.cache/longshot");
+  EXPECT_EQ(UserCacheFolder("/base/cache", "/user"), "/base/cache/longshot");
+  EXPECT_EQ(UserCacheFolder(nullptr, "/user"), "/user/.cache/longshot");
+  EXPECT_EQ(UserCacheFolder("relative", "/user"), "/user/.cache/longshot");
+  EXPECT_EQ(UserCacheFolder("", "/user"), "/user/.cache/longshot");
   EXPECT_EQ(UserCacheFolder(nullptr, nullptr), "");
 }
 

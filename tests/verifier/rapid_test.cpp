@@ -75,25 +75,25 @@ void ExpectNear(const Law& actual, const Law& expected) {
 }
 
 TEST(Rapid, GoldenVectors) {
-  const Outcome strong = LawOf(RapidRule(10, MarginGuard::kDraft), kTarget, kDraft);
+  const Outcome strong = LawOf(RapidRule(10, MarginGuard::kDraft, false), kTarget, kDraft);
   EXPECT_NEAR(strong.accepted, .635980, 2e-6);
   ExpectNear(strong.out, {.275903, .6, .093073, .031024});
   EXPECT_NEAR(strong.shift, .3, 2e-6);
-  const Outcome mild = LawOf(RapidRule(5, MarginGuard::kDraft), kTarget, kDraft);
+  const Outcome mild = LawOf(RapidRule(5, MarginGuard::kDraft, false), kTarget, kDraft);
   EXPECT_NEAR(mild.accepted, .788135, 2e-6);
   ExpectNear(mild.out, {.246437, .6, .115172, .038391});
 }
 
 TEST(Rapid, WithoutMarginItIsSpeculativeSampling) {
   for (const MarginGuard guard : {MarginGuard::kDraft, MarginGuard::kEnriched}) {
-    const RapidRule rule(0, guard);
+    const RapidRule rule(0, guard, false);
     const Outcome outcome = LawOf(rule, kTarget, kDraft);
     EXPECT_NEAR(outcome.accepted, .7, 2e-6);
     ExpectNear(outcome.out, kTarget);
     EXPECT_NEAR(outcome.shift, 0, 2e-7);
     EXPECT_EQ(rule.exactness(), Exactness::kDistribution);
   }
-  EXPECT_EQ(RapidRule(0.1, MarginGuard::kDraft).exactness(), Exactness::kChangesModel);
+  EXPECT_EQ(RapidRule(0.1, MarginGuard::kDraft, false).exactness(), Exactness::kChangesModel);
 }
 
 /// The law as the specification writes it, in doubles.
@@ -133,7 +133,7 @@ TEST(Rapid, TheLawOfAPositionIsTheSpecifications) {
     const double eta = std::vector{0.0, 1.0, 5.0, 20.0}[static_cast<size_t>(round % 4)];
     double distance = 0;
     const Law expected = OracleLaw(p, q, eta, distance);
-    const Outcome outcome = LawOf(RapidRule(eta, MarginGuard::kDraft), p, q);
+    const Outcome outcome = LawOf(RapidRule(eta, MarginGuard::kDraft, false), p, q);
     for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(outcome.out[i], expected[i], 1e-5) << round << " " << i;
     EXPECT_NEAR(outcome.shift, distance, 1e-5);
   }
@@ -141,7 +141,7 @@ TEST(Rapid, TheLawOfAPositionIsTheSpecifications) {
 
 TEST(Rapid, TheLargestMarginStaysALaw) {
   for (const MarginGuard guard : {MarginGuard::kDraft, MarginGuard::kEnriched}) {
-    const Outcome outcome = LawOf(RapidRule(1000, guard), {.001, .999, 0, 0}, {.999, .001, 0, 0});
+    const Outcome outcome = LawOf(RapidRule(1000, guard, false), {.001, .999, 0, 0}, {.999, .001, 0, 0});
     double sum = 0;
     for (const double value : outcome.out) sum += value;
     EXPECT_NEAR(sum, 1, 1e-6);
@@ -152,7 +152,7 @@ TEST(Rapid, TheLargestMarginStaysALaw) {
 
 TEST(Rapid, TheGuardOfEquation9IsNormalised) {
   // Literally it would accept everything here: its "law" sums to 1.66.
-  const Outcome outcome = LawOf(RapidRule(10, MarginGuard::kEnriched), kTarget, kDraft);
+  const Outcome outcome = LawOf(RapidRule(10, MarginGuard::kEnriched, false), kTarget, kDraft);
   double sum = 0;
   for (const double value : outcome.out) sum += value;
   EXPECT_NEAR(sum, 1, 1e-6);
@@ -160,7 +160,7 @@ TEST(Rapid, TheGuardOfEquation9IsNormalised) {
 }
 
 TEST(Rapid, ADeterministicTokenCountsAsAPointMass) {
-  const RapidRule rule(0, MarginGuard::kDraft);
+  const RapidRule rule(0, MarginGuard::kDraft, false);
   double out[4] = {};
   EnumeratingRandom random;
   do {
@@ -172,6 +172,40 @@ TEST(Rapid, ADeterministicTokenCountsAsAPointMass) {
     out[verdict.path.size() > 1 ? 1 : verdict.next] += random.weight();
   } while (random.Advance());
   for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(out[i], kTarget[i], 1e-6);
+}
+
+/// What a greedy rule makes of a chain that drafts `drafted` with law q, the target's law being p everywhere.
+Verdict GreedyVerdict(double eta, const Law& p, const Law& q, Token drafted) {
+  const RapidRule rule(eta, MarginGuard::kDraft, true);
+  DraftLaw draft;
+  for (size_t i = 0; i < q.size(); ++i) {
+    draft.ids.push_back(static_cast<Token>(i)), draft.probabilities.push_back(static_cast<float>(q[i]));
+  }
+  TokenTree tree(0);
+  tree.SetLaw(0, draft);
+  tree.Add(0, drafted, ProposalKind::kSampledNoReplacement);
+  SameLaw rows(p);
+  EnumeratingRandom random;
+  Verdict verdict;
+  rule.Verify(tree, rows, {}, random, verdict);
+  EXPECT_FALSE(random.Advance()) << "nothing is drawn";
+  return verdict;
+}
+
+TEST(Rapid, GreedyTakesTheLikeliestOfTheEnrichedLaw) {
+  // log p + eta guard (q - p) of token 1 passes that of token 0 at eta = log(.5 / .3) / (.3 + .3) = 0.851.
+  const Verdict mild = GreedyVerdict(0.84, kTarget, kDraft, 1), strong = GreedyVerdict(0.86, kTarget, kDraft, 1);
+  EXPECT_EQ(mild.path, (std::vector<NodeId>{0}));
+  EXPECT_EQ(mild.next, 0);
+  EXPECT_EQ(mild.shift, 0);
+  EXPECT_EQ(strong.path, (std::vector<NodeId>{0, 1}));
+  EXPECT_EQ(strong.next, 0) << "behind the last token the target's own";
+  EXPECT_EQ(strong.shift, 1);
+  EXPECT_EQ(GreedyVerdict(5, kTarget, kDraft, 2).next, 1) << "what is rejected makes room for the enriched choice";
+  EXPECT_EQ(GreedyVerdict(0, kTarget, kDraft, 1).next, 0);
+  const SamplingConfig asked{.temperature = 0};
+  EXPECT_EQ(RapidRule(5, MarginGuard::kDraft, true).LawsFor(asked).temperature, 1);
+  EXPECT_EQ(RapidRule(0, MarginGuard::kDraft, true).LawsFor(asked).temperature, 0);
 }
 
 }  // namespace

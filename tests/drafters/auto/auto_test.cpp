@@ -165,6 +165,52 @@ TEST(Auto, EveryArmObservesEveryRound) {
   EXPECT_EQ(drafter.idle().total(), 0) << "it was never asked";
 }
 
+/// The round, of 400, before which an arm that has to read a text first is begun; -1: never. Beside it stands one that
+/// is accepted with chance `other`; the answer has `remaining` tokens left, however many come.
+int64_t RoundOfStart(double start_cost, double other, int64_t remaining) {
+  const double rag_acceptance = 0.9;
+  auto rag = std::make_unique<ScriptedArm>(
+      ScriptedArm::Options{.name = "rag", .draft_cost = 0.2, .start_cost = start_cost}, &rag_acceptance);
+  ScriptedArm* watched = rag.get();
+  std::vector<std::unique_ptr<Drafter>> arms;
+  arms.push_back(std::make_unique<ScriptedArm>(ScriptedArm::Options{.name = "copy", .seed = 2}, &other));
+  arms.push_back(std::move(rag));
+  AutoDrafter drafter("auto", std::move(arms));
+  drafter.Begin({});
+  const PassCost cost = PassCost::Parse("2:1.05,5:1.2,16:2");
+  std::vector<Token> history{TrueToken(0)};
+  for (uint32_t round = 0; round < 400; ++round) {
+    const DraftBudget budget{.max_nodes = 15, .max_depth = 15, .round = round, .remaining = remaining, .cost = cost};
+    if (drafter.WantsStart(budget)) {
+      drafter.Start(history);
+      EXPECT_TRUE(watched->started);
+      return round;
+    }
+    TokenTree tree(history.back());
+    drafter.Propose(history, budget, tree);
+    EXPECT_EQ(drafter.arms()[1].rounds, 0) << "it has not begun";
+    std::vector<NodeId> path{0};
+    for (NodeId child = 0; child >= 0;) {
+      history.push_back(TrueToken(std::ssize(history)));
+      child = tree.FindChild(path.back(), history.back());
+      if (child >= 0) path.push_back(child);
+    }
+    drafter.Observe({.tree = &tree,
+                     .path = path,
+                     .emitted = std::span(history).last(path.size()),
+                     .pass_ms = cost(tree.size()) * kRowMs});
+  }
+  return -1;
+}
+
+TEST(Auto, ATextIsReadWhereItPaysOverTheRestOfTheAnswer) {
+  EXPECT_GE(RoundOfStart(25, 0.05, 2000), 16) << "once the pace is known";
+  EXPECT_LT(RoundOfStart(25, 0.05, 2000), 20);
+  EXPECT_EQ(RoundOfStart(25, 0.05, 500), -1) << "too much to lose if it is useless";
+  EXPECT_EQ(RoundOfStart(25, 0.97, 2000), -1) << "what is there is as good";
+  EXPECT_EQ(RoundOfStart(2000, 0.05, 4000), -1) << "dearer than what it saves";
+}
+
 /// Runs the real loop with a clock that jumps at random, so that the choices are random too.
 GenerateResult GenerateByRandomClock(const std::string& type, std::string_view rule, double temperature,
                                      uint64_t clock_seed) {

@@ -22,6 +22,7 @@ class ScriptedArm final : public Drafter {
     int64_t depth = 4;
     double draft_cost = 0;  ///< of one token, in single-row passes; above 0: an arm that runs the model
     uint64_t seed = 1;
+    double start_cost = 0;  ///< of what it has to do first, in single-row passes
   };
   ScriptedArm(Options options, const double* acceptance) : options_(std::move(options)), acceptance_(acceptance) {}
 
@@ -39,11 +40,16 @@ class ScriptedArm final : public Drafter {
   void Observe(const RoundView&) override { ++observed; }
   std::optional<Prospect> Foresee(const DraftBudget&) const override {
     if (options_.draft_cost == 0) return std::nullopt;
-    return Prospect{
-        .depth = options_.depth, .acceptance = 0.8, .cost = options_.draft_cost * static_cast<double>(options_.depth)};
+    return Prospect{.depth = options_.depth,
+                    .acceptance = 0.8,
+                    .cost = options_.draft_cost * static_cast<double>(options_.depth),
+                    .start_cost = started ? 0 : options_.start_cost};
   }
+  bool WantsStart(const DraftBudget&) override { return options_.start_cost > 0 && !started; }
+  void Start(std::span<const Token>) override { started = true; }
 
   int64_t observed = 0;
+  bool started = false;
 
  private:
   Options options_;

@@ -15,9 +15,10 @@ class WindowTest : public ::testing::Test {
   static constexpr int64_t kVocab = 24;
   static constexpr DraftBudget kBudget{.max_nodes = 4, .max_depth = 4, .round = 3, .cost = PassCost(0.02)};
 
-  void Begin(double temperature, bool coupled, ProposalConfig proposal = {}, double draft_cost = 0.05) {
+  void Begin(double temperature, bool coupled, ProposalConfig proposal = {}, double draft_cost = 0.05,
+             const char* mode = "off") {
     sampler_ = Sampler({.temperature = temperature, .top_k = 10, .top_p = 1.0, .min_p = 0.0});
-    drafter_ = WindowDrafter(proposal, {.recent = 20, .sink = 3, .draft_cost = draft_cost});
+    drafter_ = WindowDrafter(proposal, {.mode = mode}, {.recent = 20, .sink = 3, .draft_cost = draft_cost});
     history_.clear();
     for (Token i = 0; i < 50; ++i) history_.push_back((i * 7) % kVocab);
     target_.Open(1000);
@@ -56,7 +57,7 @@ class WindowTest : public ::testing::Test {
 
   DisturbedTarget target_{{.vocab = kVocab}};
   Sampler sampler_{{}};
-  WindowDrafter drafter_{{}, {}};
+  WindowDrafter drafter_{{}, {}, {}};
   std::vector<Token> history_;
   TokenTree tree_;
 };
@@ -210,6 +211,32 @@ TEST_F(WindowTest, BeginForgetsWhatWasLearned) {
   context.sampler = &sampler_;
   drafter_.Begin(context);
   EXPECT_EQ(Propose(), fresh);
+}
+
+TEST_F(WindowTest, RunnersUpStandBesideTheChainAsLeavesWhereTheyPay) {
+  const DraftBudget cheap{.max_nodes = 8, .max_depth = 4, .round = 3, .cost = PassCost(0.001)};
+  Begin(0.8, true, {.n_min = 4}, 0.05, "auto");
+  ASSERT_GT(Propose(cheap), 4);
+  EXPECT_EQ(target_.passes.size(), 4u) << "a leaf costs no draft pass";
+  EXPECT_EQ(tree_.max_depth(), 4);
+  for (NodeId node = 1; node <= 4; ++node) EXPECT_EQ(tree_.parent(node), node - 1) << "the chain comes first";
+  for (NodeId leaf = 5; leaf < tree_.size(); ++leaf) {
+    const NodeId parent = tree_.parent(leaf);
+    const Distribution law = LawAfter(parent);
+    double best = -1e9;
+    Token second = kNoToken;
+    for (size_t i = 0; i < law.ids.size(); ++i) {
+      const double score = law.log_weights[i] + CoupledNoise{.seed = 11, .sequence = 0}.At(50 + parent, law.ids[i]);
+      if (law.ids[i] != tree_.token(parent + 1) && score > best) best = score, second = law.ids[i];
+    }
+    EXPECT_EQ(tree_.token(leaf), second) << "next to the drafted token under the same noise";
+  }
+  const DraftBudget dear{.max_nodes = 8, .max_depth = 4, .round = 3, .cost = PassCost(0.4)};
+  EXPECT_EQ(Propose(dear), 4);
+  Begin(0.8, true, {.n_min = 4}, 0.05, "off");
+  EXPECT_EQ(Propose(cheap), 4);
+  Begin(0.8, false, {.n_min = 4}, 0.05, "auto");
+  EXPECT_EQ(Propose(cheap), 4) << "a law is tried once: what is drawn is not chosen";
 }
 
 }  // namespace

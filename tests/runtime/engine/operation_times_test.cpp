@@ -59,7 +59,7 @@ class OperationTimes : public testing::TestWithParam<DrafterEntry> {
     const std::vector<Token> prompt = RepeatingPrompt(3, kPrompt, model.config().vocab_size);
     GenerateRequest request;
     request.prompt = prompt;
-    GiveDraftSource(target, request);
+    const GivenSource given(target, request);
     request.max_tokens = kTokens;
     request.ignore_eos = true;
     request.seed = 21;

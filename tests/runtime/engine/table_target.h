@@ -33,6 +33,7 @@ class TableTarget final : public Target {
   int64_t verify_passes() const { return verify_passes_; }
   int64_t draft_passes() const { return draft_passes_; }
   int64_t largest_capacity() const { return largest_capacity_; }
+  const std::vector<int64_t>& truncated_to() const { return truncated_to_; }
   /// Tokens whose rows are committed in the sequence that was open last.
   const std::vector<Token>& last_committed() const { return entries_.back().tokens; }
 
@@ -75,6 +76,13 @@ class TableTarget final : public Target {
     }
     if (request.tap != nullptr) FillTap(entry, request);
     return true;
+  }
+
+  void Truncate(SequenceId sequence, int64_t length) override {
+    Entry& entry = At(sequence);
+    CHECK(entry.round.empty() && length >= 0 && length <= std::ssize(entry.tokens), "truncate to {}", length);
+    entry.tokens.resize(static_cast<size_t>(length));
+    truncated_to_.push_back(length);
   }
 
   std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) override {
@@ -158,6 +166,7 @@ class TableTarget final : public Target {
   std::vector<Entry> entries_;
   SequenceId next_id_ = 7;
   int open_sequences_ = 0;
+  std::vector<int64_t> truncated_to_;
   int64_t verify_passes_ = 0, draft_passes_ = 0, largest_capacity_ = 0;
   std::vector<float> logits_;
   ScoredRows scored_;
