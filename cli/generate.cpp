@@ -168,10 +168,10 @@ void TellHowItRepeats(const GenerateOptions& options) {
   const std::string& rule = options.answer.verify;
   const bool drawn = (rule == "rejection" || rule == "rapid") && options.sampling.temperature > 0;
   if (!drawn || !DrafterChoice(options.drafter.type).chooses()) return;
-  Note(
-      fmt::format("{} decides by time, and under {} the text depends on what is proposed: the same seed may give another "
-                  "text of the same law; --spec-verify coupled repeats it",
-                  options.drafter.type, rule));
+  Note(fmt::format(
+      "{} decides by time, and under {} the text depends on what is proposed: the same seed may give another "
+      "text of the same law; --spec-verify coupled repeats it",
+      options.drafter.type, rule));
 }
 
 /// One answer, from the packed model to the report.
@@ -236,7 +236,8 @@ class Run {
     if (!results_.json.empty()) {
       const bool retrieved = options_.prompt.retrieves();
       const Exactness exactness = retrieved ? Exactness::kChangesModel : choice_.exactness();
-      report = Report(sections, read_.tokens, loaded_, answer, WorstExactness(*verifier_, exactness), drafter_->bytes());
+      report =
+          Report(sections, read_.tokens, loaded_, answer, WorstExactness(*verifier_, exactness), drafter_->bytes());
       if (retrieved) report["context"] = read_.context.ToJson();
       if (!text_->text().prompt.empty()) report["retrieval"] = text_->text().ToJson();
     }

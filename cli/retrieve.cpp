@@ -60,8 +60,7 @@ RetrieveReport Ask(const Retriever& retriever, const RetrieveOptions& options) {
   report.budget_tokens = BudgetTokens(options.retrieval, {.prompt_tokens = retriever.tokens()});
   for (const auto& ranker : retriever.rankers()) {
     Stopwatch watch;
-    RankerResult result{.name = ranker->name(),
-                        .ranked = ranker->Rank(query, std::ssize(retriever.chunks()))};
+    RankerResult result{.name = ranker->name(), .ranked = ranker->Rank(query, std::ssize(retriever.chunks()))};
     result.search_ms = watch.LapMs();
     report.rankers.push_back(std::move(result));
   }

@@ -138,8 +138,8 @@ void ModelDrafter::AddLeaves(const DraftBudget& budget, TokenTree& tree) {
   std::sort(leaves_.begin(), leaves_.end(), [](const Leaf& a, const Leaf& b) {
     return a.chance != b.chance ? a.chance > b.chance : a.parent < b.parent;
   });
-  const int64_t chain = tree.size(), most = proposal_.n_max > 0 ? std::min(budget.max_nodes, proposal_.n_max)
-                                                                 : budget.max_nodes;
+  const int64_t chain = tree.size(),
+                most = proposal_.n_max > 0 ? std::min(budget.max_nodes, proposal_.n_max) : budget.max_nodes;
   const auto room = std::min(std::ssize(leaves_), most + 1 - chain);
   const double yield = pay_.Yield(budget);
   int64_t taken = 0;

@@ -54,8 +54,8 @@ class ModelDrafter : public Drafter {
 
   struct Draw {
     Token token = kNoToken;
-    double margin = 0;             ///< how clearly it won, in nats
-    Token runner_up = kNoToken;    ///< of a coupled draw
+    double margin = 0;           ///< how clearly it won, in nats
+    Token runner_up = kNoToken;  ///< of a coupled draw
   };
   /// A leaf beside the chain.
   struct Leaf {

@@ -31,7 +31,8 @@ constexpr std::array kDrafters = {
                  [](const DraftExtent&) { return int64_t{0}; },
                  [](const DrafterConfig&) -> std::unique_ptr<Drafter> { return std::make_unique<NoneDrafter>(); }},
     DrafterEntry{"copy", "what followed the longest repeated suffix of prompt and output", Exactness::kExact, false,
-                 DraftNeed::kNothing, false, [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
+                 DraftNeed::kNothing, false,
+                 [](const DraftExtent& extent) { return SuffixAutomaton::ReservedBytes(extent.context); },
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<CopyDrafter>(config.proposal, config.copy);
                  }},

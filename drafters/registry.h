@@ -54,9 +54,9 @@ enum class DraftNeed : uint8_t { kNothing, kText, kModel };
 /// One drafter that can be chosen by name.
 struct DrafterEntry {
   std::string_view name;
-  std::string_view help;                             ///< one line
-  Exactness exactness;                               ///< of the output under an exact rule
-  bool draws_own_law;                                ///< its tokens come from a law, so that it profits from coupling
+  std::string_view help;  ///< one line
+  Exactness exactness;    ///< of the output under an exact rule
+  bool draws_own_law;     ///< its tokens come from a law, so that it profits from coupling
   DraftNeed need;
   bool grows_trees;                                  ///< its proposals branch, unless `TreeConfig::mode` is off
   int64_t (*most_bytes)(const DraftExtent& extent);  ///< what it may come to hold beside the target's memory

@@ -175,8 +175,8 @@ class ModelRun {
   /// questions.
   DraftRetrieval* RetrievalFor(DrafterConfig& config) {
     if (!ReadsDraftText(config)) return nullptr;
-    const bool by_words = config.type == "auto";
-    auto& retrieval = retrievals_[fmt::format("{}{}", by_words, ToJson(BindFields(config.retrieval)).dump())];
+    const bool chosen = DrafterChoice(config.type).chooses();
+    auto& retrieval = retrievals_[fmt::format("{}{}", chosen, ToJson(BindFields(config.retrieval)).dump())];
     if (retrieval == nullptr) retrieval = OpenRetrieval(config, runtime_.threads, tokenizer_);
     return retrieval.get();
   }

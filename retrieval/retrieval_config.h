@@ -38,7 +38,7 @@ struct RetrievalConfig {
                 .flags = "--spec-rag-retriever",
                 .choices = {"auto", "hybrid", "dense", "bm25"},
                 .help = "dense: passages near the question in meaning; bm25: those that share its words, without an "
-                        "embedder; hybrid: both rankings fused; auto: hybrid, as an arm of --spec-type auto bm25"},
+                        "embedder; hybrid: both rankings fused; auto: hybrid, for one of several drafters bm25"},
           self.kind);
     visit(Field{.name = "rag_chunk_tokens",
                 .flags = "--spec-rag-chunk-tokens",
@@ -90,9 +90,9 @@ struct RetrievalConfig {
   }
 };
 
-/// The budget that `config` means, in tokens, at least 1. "auto": text of which a draft pass reads at most half as many
-/// bytes as of weights, and at most a quarter of the prompt's; 2048 where the model is unknown. "paper": `PaperBudget`.
-/// Errors: kUsage for what is neither.
+/// The budget that `config` means, in tokens, at least 1. "auto": text of which a draft pass reads at most an eighth as
+/// many bytes as of weights, and at most a quarter of the prompt's; 2048 where the model is unknown. "paper":
+/// `PaperBudget`. Errors: kUsage for what is neither.
 int64_t BudgetTokens(const RetrievalConfig& config, const BudgetInputs& inputs);
 
 }  // namespace longshot

@@ -242,7 +242,7 @@ std::string JoinChunks(std::span<const Document> documents, std::span<const Retr
 }
 
 int64_t BudgetTokens(const RetrievalConfig& config, const BudgetInputs& inputs) {
-  constexpr int64_t kUsual = 2048, kLeast = 64, kWeightShare = 2, kPromptShare = 4;
+  constexpr int64_t kUsual = 2048, kLeast = 64, kWeightShare = 8, kPromptShare = 4;
   const int64_t prompt = std::max<int64_t>(1, inputs.prompt_tokens);
   if (config.budget == "paper") return PaperBudget(prompt, config.chunk_tokens);
   if (config.budget == "auto") {

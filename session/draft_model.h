@@ -36,7 +36,8 @@ struct DraftLengths {
 
 /// Opens the model that `config` names, with room for the sequences of its drafters; nothing without a name. Errors:
 /// those of `OpenDecoder`.
-OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime, const DraftLengths& lengths);
+OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime,
+                                const DraftLengths& lengths);
 
 /// Loads it on the target's backend. REQUIRES: the target's memory table counted it.
 DraftModel LoadDraftModel(const OpenedDraftModel& opened, LoadedTarget& target);

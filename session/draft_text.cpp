@@ -40,18 +40,12 @@ nlohmann::json DraftText::ToJson() const {
                       {"length", chunk.span.length},
                       {"score", chunk.score}});
   }
-  return {{"budget_tokens", budget},
-          {"tokens", found.tokens},
-          {"prompt_tokens", prompt.size()},
-          {"below_threshold", found.below_threshold},
-          {"over_budget", found.over_budget},
-          {"chunks", chunks},
-          {"cached", times.cached},
-          {"chunk_ms", times.chunk_ms},
-          {"embed_ms", times.embed_ms},
-          {"found_ms", ms},
-          {"refreshed", refreshed},
-          {"ms", in_answer ? 0 : ms}};
+  return {{"budget_tokens", budget},          {"tokens", found.tokens},
+          {"prompt_tokens", prompt.size()},   {"below_threshold", found.below_threshold},
+          {"over_budget", found.over_budget}, {"chunks", chunks},
+          {"cached", times.cached},           {"chunk_ms", times.chunk_ms},
+          {"embed_ms", times.embed_ms},       {"found_ms", ms},
+          {"refreshed", refreshed},           {"ms", in_answer ? 0 : ms}};
 }
 
 void RequireDocuments(const AskedPrompt& asked) {
@@ -171,7 +165,7 @@ std::unique_ptr<DraftRetrieval> OpenRetrieval(const DrafterConfig& config, int64
                                               const Tokenizer& tokenizer) {
   if (!ReadsDraftText(config)) return nullptr;
   RetrievalConfig retrieval = config.retrieval;
-  if (config.type == "auto" && retrieval.threshold == 0) {
+  if (DrafterChoice(config.type).chooses() && retrieval.threshold == 0) {
     if (retrieval.kind == "auto") retrieval.kind = "bm25";
     if (retrieval.cache.empty()) retrieval.cache = "off";
   }

@@ -19,14 +19,14 @@ namespace longshot {
 
 /// A prompt of passages in place of its documents.
 struct DraftText {
-  std::vector<Token> prompt;  ///< empty: nobody looked for passages
+  std::vector<Token> prompt;       ///< empty: nobody looked for passages
   std::vector<std::string> paths;  ///< of the documents
   Retrieved found;
   int64_t budget = 0;
   Retriever::Times times;
-  double ms = 0;            ///< of finding it, loading the embedder aside
-  bool in_answer = false;   ///< found when a drafter asked: its time is in the answer's phases
-  int64_t refreshed = 0;    ///< how often it was replaced
+  double ms = 0;           ///< of finding it, loading the embedder aside
+  bool in_answer = false;  ///< found when a drafter asked: its time is in the answer's phases
+  int64_t refreshed = 0;   ///< how often it was replaced
 
   /// Chunks by path, offset, length and score; times.
   nlohmann::json ToJson() const;
@@ -101,8 +101,9 @@ DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const 
 /// Whether a drafter may read such a text: `rag`, by itself, in a list, or as an arm of `auto`.
 bool ReadsDraftText(const DrafterConfig& config);
 
-/// What finds texts for `config`; nullptr where nobody reads one. As an arm of `auto` by words alone, without a cache:
-/// no answer waits for an embedder that nobody asked for. Errors: those of `DraftRetrieval`.
+/// What finds texts for `config`; nullptr where nobody reads one. For `rag` as one of several drafters by words alone,
+/// without a cache, unless the retriever is named: such a text is looked for in the middle of an answer. Errors: those
+/// of `DraftRetrieval`.
 std::unique_ptr<DraftRetrieval> OpenRetrieval(const DrafterConfig& config, int64_t threads, const Tokenizer& tokenizer);
 
 /// What a budget is worked out from, of a model that drafts. Errors: none.

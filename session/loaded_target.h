@@ -31,11 +31,11 @@ struct OpenedDraftModel;
 
 /// What a run asks of its target.
 struct TargetNeeds {
-  int64_t context = 0;       ///< tokens
-  int64_t draft_bytes = 0;   ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
-  int64_t draft_tokens = 0;  ///< of a sequence of its own, of the target's rows
+  int64_t context = 0;                            ///< tokens
+  int64_t draft_bytes = 0;                        ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
+  int64_t draft_tokens = 0;                       ///< of a sequence of its own, of the target's rows
   const OpenedDraftModel* draft_model = nullptr;  ///< another model that will be loaded beside it
-  bool timed = false;        ///< time every operation
+  bool timed = false;                             ///< time every operation
 };
 
 /// Prints the memory table on standard error, then allocates and packs. Sets `options.threads` as `MakeBackend` does.

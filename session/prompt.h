@@ -20,8 +20,8 @@ struct AskedPrompt {
 /// `ReadNamedDocuments` and `ReadText`.
 AskedPrompt ReadPrompt(const PromptOptions& options);
 
-/// The prompt's tokens: system line, document, question, in the model's chat format; of `options` the system line and the
-/// chat format, which is replaced by the name of the one that was recognised. Errors: those of `EncodeChat`.
+/// The prompt's tokens: system line, document, question, in the model's chat format; of `options` the system line and
+/// the chat format, which is replaced by the name of the one that was recognised. Errors: those of `EncodeChat`.
 std::vector<Token> EncodePrompt(const Tokenizer& tokenizer, PromptOptions& options, const std::string& document,
                                 const std::string& question);
 

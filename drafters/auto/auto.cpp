@@ -19,8 +19,8 @@ constexpr int kMostPrefillRows = 128;
 /// Room for proposals, so that no round allocates.
 constexpr int64_t kReservedDepth = 256;
 
-/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading, should it
-/// turn out to be useless, costs at most this share of what the rest of the answer takes.
+/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading, should
+/// it turn out to be useless, costs at most this share of what the rest of the answer takes.
 constexpr int64_t kSettledRounds = 16;
 constexpr double kMostRegret = 0.03;
 

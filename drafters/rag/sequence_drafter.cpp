@@ -33,8 +33,7 @@ void SequenceDrafter::BeginModel(const DraftContext& begun) {
   target_ = begun.draft_target != nullptr || same ? begun.draft_target : begun.target;
   const int64_t given = begun.draft_source != nullptr ? begun.draft_source->most_tokens : 0;
   most_prompt_ = same ? std::ssize(begun.prompt) : given;
-  // A text that its model cannot hold is none to draft from.
-  if (target_ != nullptr && (most_prompt_ == 0 || most_prompt_ >= target_->max_context())) target_ = nullptr;
+  if (most_prompt_ == 0) target_ = nullptr;
   shared_from_ = begun.prompt.size();
   tokens_.clear(), prompt_tokens_ = 0;
   scored_ = 0, answered_ = 0, started_at_ = 0;
@@ -68,7 +67,8 @@ void SequenceDrafter::Start(std::span<const Token> history) {
   tokens_.assign(prompt.begin(), prompt.end());
   tokens_.insert(tokens_.end(), answer.begin(), answer.end());
   if (sequence_) target_->Truncate(*sequence_, std::min(target_->committed(*sequence_), static_cast<int64_t>(same)));
-  const bool complete = !prompt.empty() && Read();
+  // A text that its model cannot hold is none to draft from.
+  const bool complete = !prompt.empty() && std::ssize(tokens_) < capacity_ && Read();
   if (complete) return;
   Close();
   target_ = nullptr;

@@ -34,14 +34,15 @@ struct RagConfig {
               .unit = "PATH",
               .help = "another model of the same vocabulary that drafts, larger or smaller; empty: the target itself"},
         self.model);
-    visit(Field{.name = "rag_refresh",
-                .flags = "--spec-rag-refresh",
-                .minimum = 0,
-                .maximum = 1 << 30,
-                .unit = "tokens",
-                .help = "of answer after which passages are looked for again, with the answer's end beside the question; "
-                        "0: once"},
-          self.refresh);
+    visit(
+        Field{.name = "rag_refresh",
+              .flags = "--spec-rag-refresh",
+              .minimum = 0,
+              .maximum = 1 << 30,
+              .unit = "tokens",
+              .help = "of answer after which passages are looked for again, with the answer's end beside the question; "
+                      "0: once"},
+        self.refresh);
     visit(Field{.name = "rag_read_cost",
                 .flags = "--spec-rag-read-cost",
                 .minimum = 0,
@@ -97,7 +98,7 @@ class SequenceDrafter final : public ModelDrafter {
   std::string_view name_;
   DraftPrompt reads_;
   RagConfig config_;
-  Target* target_ = nullptr;  ///< the model that drafts; nullptr: there is nothing to draft from
+  Target* target_ = nullptr;            ///< the model that drafts; nullptr: there is nothing to draft from
   std::optional<SequenceId> sequence_;  ///< once the prompt is read
   int64_t most_prompt_ = 0;             ///< tokens of its prompt at most
   int64_t capacity_ = 0;

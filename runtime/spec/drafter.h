@@ -31,8 +31,8 @@ struct DraftSource {
   int64_t most_tokens = 0;  ///< of what `find` returns, known before anything is looked for
   /// The text's tokens, given what was answered so far; valid until the next call. Empty: there is none.
   std::function<std::span<const Token>(std::span<const Token> answer)> find = {};
-  /// Commits rows of a prefix of `tokens` that an earlier run computed to a fresh sequence and returns their number; may
-  /// be empty, as the next.
+  /// Commits rows of a prefix of `tokens` that an earlier run computed to a fresh sequence and returns their number;
+  /// may be empty, as the next.
   std::function<int64_t(SequenceId sequence, std::span<const Token> tokens)> restore = {};
   /// The first committed rows of the sequence are those of `tokens`.
   std::function<void(SequenceId sequence, std::span<const Token> tokens)> keep = {};
@@ -48,7 +48,7 @@ struct DraftContext {
   int64_t max_tokens = 0;          ///< of the answer
   std::function<bool()> interrupted = {};  ///< polled while a drafter reads; true stops it. May be empty.
   const PrefillTap* prefill = nullptr;     ///< nullptr unless asked for
-  const Sampler* sampler = nullptr;     ///< warps draft laws like target laws
+  const Sampler* sampler = nullptr;        ///< warps draft laws like target laws
   /// The target's own noise: a drafter with a law of its own draws with it, at the absolute position of the
   /// drafted token. `noise.sequence` also keys a drafter's other draws: `sequence` is a slot that may differ
   /// between runs.
@@ -64,12 +64,12 @@ struct DraftContext {
 struct DraftBudget {
   int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
   int64_t max_depth = 0;
-  uint32_t round = 0;    ///< keys the draws of this round
+  uint32_t round = 0;     ///< keys the draws of this round
   int64_t remaining = 0;  ///< tokens that the answer may still have
-  PassCost cost{};       ///< of verification, by rows
-  double yield = 0;      ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
-  double pass_cost = 0;  ///< of one draft pass, for drafters that run the model; 0: the drafter's own figure
-  double read_cost = 0;  ///< of one token of a text that a drafter has yet to read; 0: the drafter's own figure
+  PassCost cost{};        ///< of verification, by rows
+  double yield = 0;       ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
+  double pass_cost = 0;   ///< of one draft pass, for drafters that run the model; 0: the drafter's own figure
+  double read_cost = 0;   ///< of one token of a text that a drafter has yet to read; 0: the drafter's own figure
 };
 
 /// What a drafter that runs the model expects of a proposal before it makes one: a chain.

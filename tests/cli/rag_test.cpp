@@ -29,9 +29,22 @@ class Rag : public testing::Test {
   }
   /// A question about the document; its report lies in `report.json`.
   Outcome Ask(std::vector<std::string> more, const std::string& document = "document.txt") const {
-    std::vector<std::string> arguments = {"generate", "-m", kModel, "--doc", folder_ / document, "-p",
-                                          "What does the license say about patents?", "-n", "48", "--ignore-eos", "-s",
-                                          "3", "--temp", "0.8", "--json", folder_ / "report.json"};
+    std::vector<std::string> arguments = {"generate",
+                                          "-m",
+                                          kModel,
+                                          "--doc",
+                                          folder_ / document,
+                                          "-p",
+                                          "What does the license say about patents?",
+                                          "-n",
+                                          "48",
+                                          "--ignore-eos",
+                                          "-s",
+                                          "3",
+                                          "--temp",
+                                          "0.8",
+                                          "--json",
+                                          folder_ / "report.json"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return RunLongshot(arguments);
   }
@@ -43,9 +56,9 @@ class Rag : public testing::Test {
 TEST_F(Rag, TheTextIsThatOfPlainDecodingWhateverIsRetrieved) {
   const std::string plain = Ask({"--spec-type", "none"}).out;
   for (const char* budget : {"64", "600", "auto", "paper"}) {
-    const Outcome outcome = Ask({"--spec-type", "rag", "--spec-rag-retriever", "bm25", "--spec-rag-budget", budget,
-                                 "--spec-draft-n-max", "6", "--spec-draft-pass-cost", "7:1.05",
-                                 "--spec-rag-cost-ratio", "0.1"});
+    const Outcome outcome =
+        Ask({"--spec-type", "rag", "--spec-rag-retriever", "bm25", "--spec-rag-budget", budget, "--spec-draft-n-max",
+             "6", "--spec-draft-pass-cost", "7:1.05", "--spec-rag-cost-ratio", "0.1"});
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_EQ(outcome.out, plain) << budget;
     const json report = Report();
@@ -64,8 +77,9 @@ TEST_F(Rag, TheTextIsThatOfPlainDecodingWhateverIsRetrieved) {
 }
 
 TEST_F(Rag, AMarginIsToldToChangeTheModel) {
-  const std::vector<std::string> rapid = {"--spec-type", "rag", "--spec-rag-retriever", "bm25", "--spec-verify",
-                                          "rapid", "--spec-draft-n-max", "4", "--spec-rag-cost-ratio", "0.1"};
+  const std::vector<std::string> rapid = {"--spec-type",           "rag",   "--spec-rag-retriever", "bm25",
+                                          "--spec-verify",         "rapid", "--spec-draft-n-max",   "4",
+                                          "--spec-rag-cost-ratio", "0.1"};
   const auto with = [&](const char* margin) {
     std::vector<std::string> arguments = rapid;
     arguments.insert(arguments.end(), {"--spec-margin", margin});
@@ -78,9 +92,69 @@ TEST_F(Rag, AMarginIsToldToChangeTheModel) {
   EXPECT_EQ(Report()["exactness"], "changes-model");
   EXPECT_GT(Report()["metrics"]["law_shift"], 0.01);
   ExpectFailure(Ask({"--spec-type", "rag", "--spec-margin", "5"}), 2, "--spec-margin has no effect");
-  std::vector<std::string> greedy = with("5");
-  greedy.insert(greedy.end(), {"--temp", "0"});
-  ExpectFailure(Ask(greedy), 2, "--temp");
+  // At temperature 0 nothing is drawn: with a margin the answer is another one, and always the same.
+  const std::string plain = Ask({"--spec-type", "none", "--temp", "0"}).out;
+  const auto greedy = [&](const char* margin) {
+    std::vector<std::string> arguments = with(margin);
+    arguments.insert(arguments.end(), {"--temp", "0", "--spec-draft-pass-cost", "7:1.05"});
+    const Outcome outcome = Ask(arguments);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_EQ(greedy("0"), plain);
+  const std::string shifted = greedy("50");
+  EXPECT_NE(shifted, plain);
+  EXPECT_EQ(Report()["exactness"], "changes-model");
+  EXPECT_GE(Report()["metrics"]["law_shift"], 1) << "tokens that the target alone would not have taken";
+  EXPECT_EQ(greedy("50"), shifted);
+}
+
+TEST_F(Rag, AutoReadsPassagesWhereThatPays) {
+  const std::string plain = Ask({"--spec-type", "none", "-n", "300"}).out;
+  const auto rounds = [&](const char* read_cost) {
+    const Outcome outcome =
+        Ask({"--spec-type", "auto", "-n", "300", "--spec-rag-read-cost", read_cost, "--spec-draft-n-max", "6",
+             "--spec-draft-pass-cost", "7:1.05", "--spec-draft-cost-ratio", "0.1"});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, plain);
+    return Report();
+  };
+  const json dear = rounds("100");
+  EXPECT_EQ(dear["metrics"]["arms"]["rag"]["rounds"], 0) << dear["metrics"]["arms"];
+  EXPECT_FALSE(dear.contains("retrieval")) << "nobody looked for passages";
+  ExpectFailure(Ask({"--spec-type", "rag", "--context", "retrieved"}), 2, "leave rag out");
+}
+
+TEST_F(Rag, PassagesAreLookedForAgain) {
+  const std::vector<std::string> rag = {"--spec-type",           "rag", "--spec-rag-retriever", "bm25",
+                                        "--spec-rag-budget",     "200", "--spec-draft-n-max",   "4",
+                                        "--spec-rag-cost-ratio", "0.1"};
+  const std::string plain = Ask({"--spec-type", "none"}).out;
+  std::vector<std::string> refreshed = rag;
+  refreshed.insert(refreshed.end(), {"--spec-rag-refresh", "16"});
+  const Outcome outcome = Ask(refreshed);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, plain);
+  EXPECT_GE(Report()["retrieval"]["refreshed"], 1);
+}
+
+TEST_F(Rag, AnotherRunTakesTheRowsOfTheSameText) {
+  const std::vector<std::string> rag = {"--spec-type",           "rag", "--spec-rag-retriever", "bm25",
+                                        "--spec-rag-budget",     "300", "--spec-draft-n-max",   "4",
+                                        "--spec-rag-cost-ratio", "0.1", "--prompt-cache",       folder_ / "rows"};
+  const Outcome cold = Ask(rag);
+  ASSERT_EQ(cold.status, 0) << cold.err;
+  ASSERT_TRUE(std::filesystem::exists(folder_ / "rows.draft"));
+  const auto written = std::filesystem::last_write_time(folder_ / "rows.draft");
+  const Outcome warm = Ask(rag);
+  ASSERT_EQ(warm.status, 0) << warm.err;
+  EXPECT_EQ(warm.out, cold.out);
+  EXPECT_EQ(std::filesystem::last_write_time(folder_ / "rows.draft"), written) << "the rows were taken, not made anew";
+  std::filesystem::resize_file(folder_ / "rows.draft", 1000);
+  const Outcome damaged = Ask(rag);
+  EXPECT_EQ(damaged.status, 0) << damaged.err;
+  EXPECT_EQ(damaged.out, cold.out);
+  ExpectFailure(Ask({"--prompt-cache", folder_ / "x", "--json", folder_ / "x.draft"}), 2, "x.draft");
 }
 
 TEST_F(Rag, AnotherModelDraftsIfItHasTheSameVocabulary) {
@@ -120,6 +194,14 @@ TEST_F(Rag, ALongDocumentIsNeverCutInSilence) {
   EXPECT_EQ(report["exactness"], "changes-model");
   EXPECT_GT(report["context"]["chunks"].size(), 3u);
   EXPECT_LT(report["timings"]["prompt_n"], 1024);
+  // A report repeats it, whatever room there was: the context that it stores is smaller than the model's.
+  const Outcome roomy =
+      Ask({"--spec-type", "none", "--context", "retrieved", "--spec-rag-retriever", "bm25", "-n", "16"}, "long.txt");
+  ASSERT_EQ(roomy.status, 0) << roomy.err;
+  std::filesystem::rename(folder_ / "report.json", folder_ / "first.json");
+  const Outcome again = RunLongshot({"generate", "--config", folder_ / "first.json"});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.out, roomy.out);
 }
 
 TEST_F(Rag, VerifyShowsIt) {

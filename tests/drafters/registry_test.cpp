@@ -47,7 +47,8 @@ TEST(DrafterChoice, ANameIsItselfAndAListIsChosenFrom) {
   EXPECT_TRUE(list.chooses() && list.Has("copy") && list.Has("window") && !list.Has("token-recycling"));
   EXPECT_TRUE(list.draws_own_law());
   EXPECT_FALSE(list.grows_trees());
-  const auto given = std::count_if(Drafters().begin(), Drafters().end(), [](const auto& d) { return d.need == DraftNeed::kModel; });
+  const auto given =
+      std::count_if(Drafters().begin(), Drafters().end(), [](const auto& d) { return d.need == DraftNeed::kModel; });
   EXPECT_EQ(std::ssize(DrafterChoice("auto").arms()), std::ssize(Drafters()) - 2 - given)
       << "all but none, itself and those that have to be given something";
   const DraftExtent extent{.context = 1000, .vocab = 100};
