@@ -257,8 +257,8 @@ int RunDemo(std::span<const std::string> arguments) {
   CatchInterrupt();
   int64_t draft_bytes = 0;  // drafters take turns; auto holds what several hold
   for (const DrafterEntry& entry : Drafters()) {
-    if (entry.need == DraftNeed::kNothing)
-      draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
+    if (entry.need != DraftNeed::kNothing) continue;
+    draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
   }
   LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = context, .draft_bytes = draft_bytes});
   Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens, options.sampling.temperature));

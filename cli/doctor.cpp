@@ -192,6 +192,7 @@ double ExpectedSpeedup(const VerificationCost& cost, const Offer& offer) {
 std::vector<Offer> OffersOf(const Answer& answer, const VerificationCost& cost) {
   std::vector<Offer> offers;
   for (const ArmRounds& arm : answer.result.metrics.arms) {
+    if (FindDrafter(arm.name).need != DraftNeed::kNothing) continue;  // it had none
     Offer offer;
     offer.name = arm.name, offer.draft_cost = arm.name == "window" ? answer.draft.pass_cost : 0;
     offer.even = FindBreakEven(cost, offer.draft_cost);

@@ -122,6 +122,8 @@ void RequireOwnFiles(const GenerateOptions& options, const PromptCacheOptions& c
   RequireOwnFile(kept, read);
   RequireOwnFile({"--json", results.json}, read);
   RequireOwnFile({"--json", results.json}, {&kept, 1});
+  RequireOwnFile(draft_kept, read);
+  RequireOwnFile(draft_kept, {&repeated, 1});
   RequireOwnFile({"--json", results.json}, {&draft_kept, 1});
   RequireOwnFile({"--json", results.json}, {&repeated, 1});
 }
@@ -160,18 +162,20 @@ int64_t ContextFor(GenerateOptions& options, const ModelFile& file, const ModelC
   const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
   const int64_t context = ResolveContext(model, options.answer.ctx_size, prompt_tokens, needed);
   const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
-  const bool drafts_beside = ReadsDraftText(options.drafter) && !options.prompt.documents.empty();
+  const bool drafts_beside = options.drafter.type == "rag" && !options.prompt.retrieves();
   return open_ended ? FitContext(options.runtime, file, prompt_tokens + 1, context, drafts_beside) : context;
 }
 
 void TellHowItRepeats(const GenerateOptions& options) {
   const std::string& rule = options.answer.verify;
+  const bool shifts = options.answer.margin.eta > 0;
+  if (shifts) Note("--spec-margin: the text is no longer the model's own: changes-model");
   const bool drawn = (rule == "rejection" || rule == "rapid") && options.sampling.temperature > 0;
-  if (!drawn || !DrafterChoice(options.drafter.type).chooses()) return;
+  if (!(drawn || shifts) || !DrafterChoice(options.drafter.type).chooses()) return;
   Note(fmt::format(
       "{} decides by time, and under {} the text depends on what is proposed: the same seed may give another "
-      "text of the same law; --spec-verify coupled repeats it",
-      options.drafter.type, rule));
+      "text{}; --spec-verify coupled repeats it",
+      options.drafter.type, rule, shifts ? "" : " of the same law"));
 }
 
 /// One answer, from the packed model to the report.
@@ -190,19 +194,23 @@ class Run {
   void Load(const std::shared_ptr<const ModelFile>& file, const ModelConfig& config) {
     const std::span<const Token> prompt = read_.tokens;
     const int64_t context = options_.answer.ctx_size;
+    const std::string& other = options_.drafter.rag.model;
+    const auto drafting = other.empty() ? file : OpenDecoder(other);
     retrieval_ = OpenRetrieval(options_.drafter, options_.runtime.threads, tokenizer_);
-    text_.emplace(retrieval_.get(), read_.asked, options_.prompt,
-                  BudgetInputsOf(*file, options_.runtime, std::ssize(prompt)));
-    if (!choice_.chooses()) text_->FindNow();
-    const int64_t own = text_->source() != nullptr ? text_->most_tokens() + context - std::ssize(prompt) : 0;
+    text_.emplace(retrieval_.get(), options_.drafter, read_.asked, options_.prompt,
+                  BudgetInputsOf(*drafting, options_.runtime, std::ssize(prompt)));
+    text_->FindBeforehand();
+    const int64_t own = OwnTextTokens(text_->most_tokens(), context - std::ssize(prompt));
     const OpenedDraftModel opened =
         OpenDraftModel(options_.drafter, options_.runtime, {.context = context, .own_text = own});
     loaded_ = LoadTarget(options_.runtime, file, config,
                          {.context = context,
                           .draft_bytes = choice_.MostBytes({context, config.vocab_size}),
                           .draft_tokens = opened.file == nullptr ? own : 0,
+                          .draft_optional = choice_.chooses() && opened.file == nullptr,
                           .draft_model = &opened,
                           .timed = results_.metrics});
+    if (!loaded_.has_draft_room) text_->Drop();
     draft_model_ = LoadDraftModel(opened, loaded_);
   }
 

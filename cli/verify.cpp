@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "cli/command.h"
 #include "session/option_conflicts.h"
@@ -69,7 +70,8 @@ std::vector<NamedPrompt> PromptsOf(const VerifyOptions& options, PromptOptions& 
   task.kind = "prompts", task.paths = {options.prompts}, task.count = options.count;
   std::vector<NamedPrompt> prompts;
   for (const TaskSample& sample : MakeSamples(task, ContextOf(tokenizer))) {
-    AskedPrompt asked{.documents = {{sample.id, sample.document}}, .question = sample.question};
+    AskedPrompt asked{.documents = {}, .question = sample.question};
+    if (!sample.document.empty()) asked.documents = {{sample.id, sample.document}};
     prompts.push_back({sample.id, std::move(asked), EncodePrompt(tokenizer, frame, sample.document, sample.question)});
   }
   return prompts;
@@ -80,8 +82,9 @@ int64_t PrepareDraftTexts(GenerateOptions& options, const ModelFile& file, Draft
                           std::vector<NamedPrompt>& prompts) {
   int64_t longest = 0;
   for (NamedPrompt& prompt : prompts) {
+    if (retrieval != nullptr && !LooksInAnswer(options.drafter)) RequireDocuments(prompt.asked);
     const BudgetInputs inputs = BudgetInputsOf(file, options.runtime, std::ssize(prompt.tokens));
-    prompt.draft = std::make_unique<AnswerDraftText>(retrieval, prompt.asked, options.prompt, inputs);
+    prompt.draft = std::make_unique<AnswerDraftText>(retrieval, options.drafter, prompt.asked, options.prompt, inputs);
     longest = std::max(longest, prompt.draft->most_tokens());
   }
   return longest;
@@ -194,6 +197,57 @@ class Check {
   std::unique_ptr<Verifier> verifier_;
 };
 
+/// What every command line has to satisfy, whatever the model.
+void RequireVerifiable(const GenerateOptions& options, const VerifyOptions& verify) {
+  std::vector<UsedFile> read = FilesRead(options.runtime.file.model, options.prompt.documents, verify.prompts);
+  read.push_back({"-md", options.drafter.rag.model});
+  RequireOwnFile({"--json", verify.json}, read);
+  RequireConsistent(options);
+  RequireFullContext(options);
+  if (options.drafter.type == "none") {
+    Throw(ErrorCode::kUsage, "verify compares a drafter with plain decoding: name one with --spec-type");
+  }
+}
+
+/// Lengths of prompts, in tokens.
+struct PromptLengths {
+  int64_t shortest = 0, longest = 0;
+};
+
+PromptLengths LengthsOf(std::span<const NamedPrompt> prompts) {
+  const auto tokens = [](const NamedPrompt& prompt) { return std::ssize(prompt.tokens); };
+  const auto [least, most] = std::ranges::minmax(prompts | std::views::transform(tokens));
+  return {least, most};
+}
+
+/// Compares prompt by prompt; the lines of those compared, fewer after Ctrl-C.
+json CompareAll(Check& check, std::span<const NamedPrompt> prompts) {
+  json lines = json::array();
+  for (const NamedPrompt& prompt : prompts) {
+    json line = check.Compare(prompt);
+    if (Interrupted()) break;
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+/// Tells the sum of it; the exit status.
+int Conclude(const json& lines, size_t prompts, Exactness exactness, const ResultFile& result, json more) {
+  if (lines.size() < prompts) {
+    Note("interrupted; the answers so far were identical unless told otherwise");
+    return kInterruptedStatus;
+  }
+  const auto different =
+      std::count_if(lines.begin(), lines.end(), [](const json& line) { return line["identical"] == false; });
+  Note(fmt::format("{} of {} prompts identical; label: {}", prompts - static_cast<size_t>(different), prompts,
+                   Name(exactness)));
+  if (result.wanted()) {
+    more["prompts"] = lines, more["different"] = different, more["exactness"] = Name(exactness);
+    result.Write(Dump(more));
+  }
+  return different == 0 ? 0 : 1;
+}
+
 }  // namespace
 
 int RunVerify(std::span<const std::string> arguments) {
@@ -209,33 +263,25 @@ int RunVerify(std::span<const std::string> arguments) {
   line.Add({"result", BindFields(verify)});
   line.Example("longshot verify --doc report.txt -p 'What went wrong in March?' --spec-type auto --temp 0.7");
   if (!ParseArguments(line, arguments)) return 0;
-  std::vector<UsedFile> read = FilesRead(options.runtime.file.model, options.prompt.documents, verify.prompts);
-  read.push_back({"-md", options.drafter.rag.model});
-  RequireOwnFile({"--json", verify.json}, read);
+  RequireVerifiable(options, verify);
   const ResultFile result(verify.json);
-  RequireConsistent(options);
-  RequireFullContext(options);
-  if (options.drafter.type == "none") {
-    Throw(ErrorCode::kUsage, "verify compares a drafter with plain decoding: name one with --spec-type");
-  }
-  const DrafterChoice choice(options.drafter.type);
   const auto file = OpenDecoder(options.runtime.file.model);
   const Tokenizer tokenizer = LoadTokenizer(*file);
   RequireDraftModel(options.drafter, tokenizer.vocabulary());
   std::vector<NamedPrompt> prompts = PromptsOf(verify, options.prompt, tokenizer);
-  int64_t longest = 0, shortest = std::ssize(prompts.front().tokens);
-  for (const NamedPrompt& prompt : prompts) {
-    longest = std::max(longest, std::ssize(prompt.tokens)), shortest = std::min(shortest, std::ssize(prompt.tokens));
-  }
+  const PromptLengths lengths = LengthsOf(prompts);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
-  const int64_t needed = options.answer.n_predict < 0 ? -1 : longest + options.answer.n_predict;
-  const int64_t context = ResolveContext(config, options.answer.ctx_size, longest, needed);
+  const int64_t needed = options.answer.n_predict < 0 ? -1 : lengths.longest + options.answer.n_predict;
+  const int64_t context = ResolveContext(config, options.answer.ctx_size, lengths.longest, needed);
   CatchInterrupt();
   const auto retrieval = OpenRetrieval(options.drafter, options.runtime.threads, tokenizer);
-  const int64_t longest_draft = PrepareDraftTexts(options, *file, retrieval.get(), prompts);
-  const int64_t own = longest_draft > 0 ? longest_draft + context - shortest : 0;
+  const std::string& other = options.drafter.rag.model;
+  const auto drafting = other.empty() ? file : OpenDecoder(other);
+  const int64_t text = PrepareDraftTexts(options, *drafting, retrieval.get(), prompts);
+  const int64_t own = OwnTextTokens(text, context - lengths.shortest);
   const OpenedDraftModel opened =
       OpenDraftModel(options.drafter, options.runtime, {.context = context, .own_text = own});
+  const DrafterChoice choice(options.drafter.type);
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = context,
                                     .draft_bytes = choice.MostBytes({context, config.vocab_size}),
@@ -243,28 +289,10 @@ int RunVerify(std::span<const std::string> arguments) {
                                     .draft_model = &opened});
   const DraftModel draft_model = LoadDraftModel(opened, loaded);
   Check check(options, tokenizer, loaded, draft_model.target.get());
-  json lines = json::array();
-  int64_t different = 0;
-  for (const NamedPrompt& prompt : prompts) {
-    lines.push_back(check.Compare(prompt));
-    if (Interrupted()) {
-      Note("interrupted; the answers so far were identical unless told otherwise");
-      return kInterruptedStatus;
-    }
-    different += lines.back()["identical"] == false;
-  }
+  const json lines = CompareAll(check, prompts);
   const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin);
-  const Exactness exactness = WorstExactness(*verifier, choice.exactness());
-  Note(fmt::format("{} of {} prompts identical; label: {}", prompts.size() - static_cast<size_t>(different),
-                   prompts.size(), Name(exactness)));
-  if (result.wanted()) {
-    result.Write(Dump(json{{"prompts", lines},
-                           {"different", different},
-                           {"exactness", Name(exactness)},
-                           {"config", ConfigJson(sections)},
-                           {"device", DeviceJson(loaded.backend->Describe())}}));
-  }
-  return different == 0 ? 0 : 1;
+  return Conclude(lines, prompts.size(), WorstExactness(*verifier, choice.exactness()), result,
+                  {{"config", ConfigJson(sections)}, {"device", DeviceJson(loaded.backend->Describe())}});
 }
 
 }  // namespace longshot

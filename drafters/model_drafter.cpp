@@ -77,7 +77,7 @@ int64_t ModelDrafter::MostTokens(const DraftBudget& budget) const {
 
 ChainPrices ModelDrafter::Prices(const DraftBudget& budget) const {
   return {.yield = pay_.Yield(budget),
-          .draft_cost = budget.pass_cost > 0 ? budget.pass_cost : assumed_cost_,
+          .draft_cost = TimedPassCost(budget) > 0 ? TimedPassCost(budget) : assumed_cost_,
           .cost = budget.cost};
 }
 
@@ -99,6 +99,10 @@ void ModelDrafter::Propose(std::span<const Token> history, const DraftBudget& bu
   margins_.clear();
   runners_up_.clear();
   const int64_t most = MostTokens(budget);
+  if (room() == 0) {
+    ++idle_.no_candidate;
+    return;
+  }
   if (most < proposal_.n_min) {
     ++idle_.below_n_min;
     return;
@@ -144,7 +148,7 @@ void ModelDrafter::AddLeaves(const DraftBudget& budget, TokenTree& tree) {
   const double yield = pay_.Yield(budget);
   int64_t taken = 0;
   double best = 0, gain = 0;
-  for (int64_t n = 1; n <= room; ++n) {
+  for (int64_t n = 1; n <= room && leaves_[n - 1].chance >= proposal_.p_min; ++n) {
     gain += leaves_[n - 1].chance;
     const double net = gain - yield * (budget.cost(chain + n) - budget.cost(chain));
     if (net > best) best = net, taken = n;

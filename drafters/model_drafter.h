@@ -40,6 +40,8 @@ class ModelDrafter : public Drafter {
  private:
   static constexpr int kMarginBins = 8;
 
+  /// What the budget says of one draft pass; 0: nothing.
+  virtual double TimedPassCost(const DraftBudget& budget) const { return budget.pass_cost; }
   /// A generation begins.
   virtual void BeginModel(const DraftContext& context) = 0;
   /// Tokens that a chain may have, as far as its own memory goes.

@@ -23,8 +23,8 @@ std::unique_ptr<Drafter> MakeChoosing(std::string_view type, const DrafterConfig
 
 constexpr std::string_view kAuto = "auto";
 
-/// Beside the rows of its sequence, which the session's memory table counts.
-int64_t OwnSequenceBytes(const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; }
+/// Of a drafter that runs a model; rows of its own are counted by the session's memory table.
+int64_t ModelDrafterBytes(const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; }
 
 constexpr std::array kDrafters = {
     DrafterEntry{"none", "plain decoding: proposes nothing", Exactness::kExact, false, DraftNeed::kNothing, false,
@@ -44,19 +44,18 @@ constexpr std::array kDrafters = {
           return std::make_unique<TokenRecyclingDrafter>(config.proposal, config.tree);
         }},
     DrafterEntry{"window", "the model itself, reading only the start and the recent part of its cache",
-                 Exactness::kExact, true, DraftNeed::kNothing, true,
-                 [](const DraftExtent& extent) { return extent.vocab * ModelDrafter::kBytesPerToken; },
+                 Exactness::kExact, true, DraftNeed::kNothing, true, ModelDrafterBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<WindowDrafter>(config.proposal, config.tree, config.window);
                  }},
     DrafterEntry{"rag", "a model that reads what retrieval found instead of the whole document", Exactness::kExact,
-                 true, DraftNeed::kText, true, OwnSequenceBytes,
+                 true, DraftNeed::kText, true, ModelDrafterBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("rag", DraftPrompt::kRetrieved, config.proposal,
                                                             config.tree, config.rag);
                  }},
     DrafterEntry{"draft-simple", "another model (-md) that reads the target's own prompt", Exactness::kExact, true,
-                 DraftNeed::kModel, true, OwnSequenceBytes,
+                 DraftNeed::kModel, true, ModelDrafterBytes,
                  [](const DrafterConfig& config) -> std::unique_ptr<Drafter> {
                    return std::make_unique<SequenceDrafter>("draft-simple", DraftPrompt::kTarget, config.proposal,
                                                             config.tree, config.rag);

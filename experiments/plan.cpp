@@ -13,6 +13,7 @@
 #include "runtime/engine/model_target.h"
 #include "session/document.h"
 #include "session/draft_plan.h"
+#include "session/draft_model.h"
 #include "session/draft_text.h"
 #include "session/option_conflicts.h"
 #include "session/prompt.h"
@@ -201,9 +202,10 @@ class Planner {
       const DrafterChoice choice(drafter.type);
       model.draft_bytes = std::max(model.draft_bytes, choice.MostBytes({model.context, config.vocab_size}));
       if (!ReadsDraftText(drafter)) continue;
-      constexpr int64_t kFrame = 576;  // question and chat format
+      constexpr int64_t kFrame = 1024;  // question and chat format
       const int64_t budget = BudgetTokens(drafter.retrieval, BudgetInputsOf(*file, runtime, needed));
-      model.draft_tokens = std::max(model.draft_tokens, budget + kFrame + setting.options.answer.n_predict);
+      const int64_t text = std::max(budget, drafter.retrieval.chunk_tokens) + kFrame;
+      model.draft_tokens = std::max(model.draft_tokens, OwnTextTokens(text, setting.options.answer.n_predict));
     }
     return found->second;
   }

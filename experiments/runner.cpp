@@ -140,11 +140,14 @@ class ModelRun {
     CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen),
                        *loaded_.target,
                        /*tells=*/false);
-    // Looked for anew for each cell: it is part of what an answer takes.
     const AskedPrompt asked = AskedOf(question);
-    AnswerDraftText text(RetrievalFor(options.drafter), asked, options.prompt,
+    AnswerDraftText text(RetrievalFor(options.drafter), options.drafter, asked, options.prompt,
                          BudgetInputsOf(loaded_.model->file(), runtime_, std::ssize(question.prompt)));
-    if (!DrafterChoice(options.drafter.type).chooses()) text.FindNow();
+    try {
+      text.FindBeforehand();
+    } catch (const EmbedStopped&) {
+      return false;
+    }
     AnswerRequest request{.prompt = question.prompt,
                           .draft_source = text.source(),
                           .sampling = options.sampling,
@@ -166,18 +169,21 @@ class ModelRun {
   }
 
   static AskedPrompt AskedOf(const Question& question) {
-    AskedPrompt asked{.documents = {}, .question = question.sample.question};
+    AskedPrompt asked{.documents = {}, .question = question.sample.question, .given = question.sample.given};
     if (!question.sample.document.empty()) asked.documents = {{.path = "document", .text = question.sample.document}};
     return asked;
   }
 
-  /// What finds passages for a drafter; nullptr where it reads none. It keeps the index of a document for its other
-  /// questions.
-  DraftRetrieval* RetrievalFor(DrafterConfig& config) {
+  /// What finds passages for a drafter; nullptr where it reads none. It keeps the index of a document for the other
+  /// questions and drafters; each is charged for it all the same. No run leaves an index for the next.
+  DraftRetrieval* RetrievalFor(const DrafterConfig& config) {
     if (!ReadsDraftText(config)) return nullptr;
-    const bool chosen = DrafterChoice(config.type).chooses();
-    auto& retrieval = retrievals_[fmt::format("{}{}", chosen, ToJson(BindFields(config.retrieval)).dump())];
-    if (retrieval == nullptr) retrieval = OpenRetrieval(config, runtime_.threads, tokenizer_);
+    DrafterConfig shared = config;
+    shared.retrieval.budget = RetrievalConfig().budget, shared.retrieval.query.clear();
+    if (shared.retrieval.cache.empty()) shared.retrieval.cache = "off";
+    auto& retrieval =
+        retrievals_[fmt::format("{}{}", LooksInAnswer(shared), ToJson(BindFields(shared.retrieval)).dump())];
+    if (retrieval == nullptr) retrieval = OpenRetrieval(shared, runtime_.threads, tokenizer_);
     return retrieval.get();
   }
 

@@ -64,6 +64,7 @@ class Retriever {
     double store_ms = 0;
     double index_ms = 0;
     bool cached = false;  ///< chunks and vectors come from the cache
+    double total_ms() const { return cache_ms + chunk_ms + embed_ms + store_ms + index_ms; }
   };
 
   /// Cuts, embeds and indexes the documents, or takes chunks and vectors from the cache.

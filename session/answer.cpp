@@ -44,6 +44,7 @@ DraftSizes Sizes(const DraftPlan& plan) {
           .max_depth = plan.limits.max_depth,
           .cost = plan.cost,
           .pass_cost = plan.pass_cost,
+          .own_pass_cost = plan.own_pass_cost,
           .read_cost = plan.read_cost};
 }
 

@@ -33,22 +33,40 @@ void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary
   if (!path.empty()) RequireSameVocabulary(vocabulary, LoadTokenizer(*OpenDecoder(path)).vocabulary(), path);
 }
 
+int64_t OwnTextTokens(int64_t text, int64_t answer) {
+  return text == 0 ? 0 : text + answer + ModelTargetOptions().max_rows;
+}
+
 int64_t OpenedDraftModel::Bytes(const Backend& backend) const {
-  return file == nullptr ? 0 : PlanMemory(backend, *file, RequestFor(options)).total();
+  return file == nullptr ? 0 : PlanMemory(backend, *file, RequestFor(options, 0, second_tokens)).total();
 }
 
 OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime,
                                 const DraftLengths& lengths) {
   OpenedDraftModel opened;
+  const std::string& path = config.rag.model;
+  if (path.empty() || config.type == "none") return opened;
   const bool reads_prompt = DrafterChoice(config.type).Has("draft-simple");
-  const int64_t context = reads_prompt ? std::max(lengths.context, lengths.own_text) : lengths.own_text;
-  if (config.rag.model.empty() || context == 0) return opened;
-  opened.file = OpenDecoder(config.rag.model);
+  const int64_t prompt = reads_prompt ? lengths.context : 0;
+  if (prompt == 0 && lengths.own_text == 0) {
+    Throw(
+        ErrorCode::kUsage,
+        "-md {}: there is nothing that it could draft from: give documents with --doc, or use --spec-type draft-simple",
+        Printable(path));
+  }
+  opened.file = OpenDecoder(path);
   const ModelConfig& own = opened.file->config();
+  const int64_t context = std::max(prompt, lengths.own_text);
+  opened.second_tokens = std::min(prompt, lengths.own_text);
   // Its own context where that suffices; else extended as the target's is.
   const bool suffices = UsableContext(own) >= context || runtime.rope_scaling.empty();
   opened.shape = suffices ? own : ExtendContext(own, runtime, context);
-  opened.options = TargetOptions(runtime, std::min(context, UsableContext(opened.shape)));
+  if (UsableContext(opened.shape) < context) {
+    Throw(ErrorCode::kCapacity, "-md {}: its context has {} tokens, and {} would be needed: {}", Printable(path),
+          UsableContext(opened.shape), context,
+          reads_prompt ? "shorten the document, or use --spec-type rag" : "lower --spec-rag-budget");
+  }
+  opened.options = TargetOptions(runtime, context);
   return opened;
 }
 

@@ -13,6 +13,7 @@ struct OpenedDraftModel {
   std::shared_ptr<const ModelFile> file;  ///< nullptr: the target drafts for itself
   ModelConfig shape;
   ModelTargetOptions options;
+  int64_t second_tokens = 0;  ///< of a second sequence of it
 
   /// What it will take, weights and rows.
   int64_t Bytes(const Backend& backend) const;
@@ -28,6 +29,10 @@ struct DraftModel {
 /// naming the first token that two vocabularies spell differently; those of `OpenDecoder`.
 void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary);
 
+/// Tokens of a drafter's own sequence for a text of `text` tokens and `answer` of answer, a proposal on top; 0 without
+/// a text.
+int64_t OwnTextTokens(int64_t text, int64_t answer);
+
 /// Tokens of a drafter's own sequence at most, of an answer in a context of `context` tokens.
 struct DraftLengths {
   int64_t context = 0;
@@ -35,7 +40,7 @@ struct DraftLengths {
 };
 
 /// Opens the model that `config` names, with room for the sequences of its drafters; nothing without a name. Errors:
-/// those of `OpenDecoder`.
+/// kUsage when nobody would draft with it; kCapacity when it cannot hold what it has to read; those of `OpenDecoder`.
 OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOptions& runtime,
                                 const DraftLengths& lengths);
 

@@ -43,11 +43,15 @@ VerificationCost Measure(const PassTimer& timer) {
   return VerificationCost(std::move(points));
 }
 
-/// The cost of a draft pass that is measured: of several drafters that run a model the first one's, the others learn
-/// theirs as they go.
-template <class Config>
-auto& DraftCostOf(Config& config) {
-  return DrafterChoice(config.type).Has("window") ? config.window.draft_cost : config.rag.draft_cost;
+bool HasOwnRows(const DrafterChoice& choice) { return choice.Has("rag") || choice.Has("draft-simple"); }
+
+/// Costs of drafting that `config` left open, in single-row passes of `row_ms`.
+void ResolveDraftCosts(const PassTimer& timer, double row_ms, DrafterConfig& config) {
+  const DrafterChoice choice(config.type);
+  if (choice.Has("window") && config.window.draft_cost == 0) config.window.draft_cost = timer.draft_ms() / row_ms;
+  if (!HasOwnRows(choice) || !timer.own_ms) return;
+  if (config.rag.draft_cost == 0) config.rag.draft_cost = timer.own_ms() / row_ms;
+  if (choice.chooses() && config.rag.read_cost == 0) config.rag.read_cost = timer.read_ms() / row_ms;
 }
 
 /// As the configuration stores it.
@@ -59,16 +63,16 @@ std::string CostText(const VerificationCost& cost) {
 }
 
 /// Fills what `config` left open from timed passes.
-void ResolveOpen(const PassTimer& timer, bool runs_model, DrafterConfig& config, DraftPlan& plan) {
+void ResolveOpen(const PassTimer& timer, DrafterConfig& config, DraftPlan& plan) {
   const VerificationCost cost = Measure(timer);
   plan.verification_ms.assign(cost.points().begin(), cost.points().end());
   if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
-  if (runs_model && DraftCostOf(config) == 0) DraftCostOf(config) = timer.draft_ms() / cost.Ms(1);
-  if (timer.read_ms && config.rag.read_cost == 0) config.rag.read_cost = timer.read_ms() / cost.Ms(1);
+  ResolveDraftCosts(timer, cost.Ms(1), config);
   if (plan.limits.max_nodes > 0) return;
   // A drafter that runs the model limits its own depth; beside it, look-ups may go deeper.
-  const bool all_run_model = runs_model && !DrafterChoice(config.type).chooses();
-  plan.limits = DraftCap(cost, {.ms_per_level = all_run_model ? DraftCostOf(config) * cost.Ms(1) : 0});
+  const DrafterChoice choice(config.type);
+  const double own = choice.Has("window") ? config.window.draft_cost : HasOwnRows(choice) ? config.rag.draft_cost : 0;
+  plan.limits = DraftCap(cost, {.ms_per_level = choice.chooses() ? 0 : own * cost.Ms(1)});
   if (config.proposal.max_depth > 0) {
     plan.limits.max_depth = std::min(plan.limits.max_nodes, config.proposal.max_depth);
   }
@@ -83,7 +87,10 @@ void RequireOnePass(const DrafterConfig& config, int64_t max_rows) {
 
 bool NeedsTiming(const DrafterConfig& config) {
   if (config.type == "none") return false;
-  const bool wants_ratio = DrafterChoice(config.type).draws_own_law() && DraftCostOf(config) == 0;
+  const DrafterChoice choice(config.type);
+  const bool window = choice.Has("window") && config.window.draft_cost == 0;
+  // Of several drafters one with a text of its own may have none, and then no cost.
+  const bool wants_ratio = window || (HasOwnRows(choice) && !choice.chooses() && config.rag.draft_cost == 0);
   return ExplicitLimits(config).max_nodes == 0 || config.proposal.pass_cost.empty() || wants_ratio;
 }
 
@@ -96,11 +103,8 @@ DraftLimits RoomForDrafts(const DrafterConfig& config) {
 nlohmann::json DraftPlan::ToJson() const {
   nlohmann::json timed = nlohmann::json::array();
   for (const auto& point : verification_ms) timed.push_back({{"rows", point.rows}, {"ms", point.ms}});
-  return {{"max_nodes", limits.max_nodes},
-          {"max_depth", limits.max_depth},
-          {"verification_ms", timed},
-          {"draft_pass_cost", pass_cost},
-          {"read_cost", read_cost}};
+  return {{"max_nodes", limits.max_nodes}, {"max_depth", limits.max_depth},  {"verification_ms", timed},
+          {"draft_pass_cost", pass_cost},  {"own_pass_cost", own_pass_cost}, {"read_cost", read_cost}};
 }
 
 DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
@@ -109,8 +113,9 @@ DraftPlan ResolveDraft(DrafterConfig& config, const PassTimer& timer) {
   if (config.type == "none") return plan;
   plan.limits = ExplicitLimits(config);
   RequireOnePass(config, plan.limits, timer.max_rows);
-  if (NeedsTiming(config)) ResolveOpen(timer, choice.draws_own_law(), config, plan);
-  if (choice.draws_own_law()) plan.pass_cost = DraftCostOf(config), plan.read_cost = config.rag.read_cost;
+  if (NeedsTiming(config)) ResolveOpen(timer, config, plan);
+  if (choice.Has("window")) plan.pass_cost = config.window.draft_cost;
+  if (HasOwnRows(choice)) plan.own_pass_cost = config.rag.draft_cost, plan.read_cost = config.rag.read_cost;
   config.proposal.max_depth = plan.limits.max_depth;
   plan.cost = PassCost::Parse(config.proposal.pass_cost);
   return plan;

@@ -14,8 +14,9 @@ struct DraftPlan {
   DraftLimits limits{.max_nodes = 0, .max_depth = 0};
   PassCost cost{};                                       ///< of verification, by rows; as `GenerateRequest`
   std::vector<VerificationCost::Point> verification_ms;  ///< empty: not measured
-  double pass_cost = 0;                                  ///< of one draft pass, in single-row passes; 0 for look-ups
-  double read_cost = 0;                                  ///< of one token of a drafter's own text; 0: not measured
+  double pass_cost = 0;      ///< of one draft pass through a view, in single-row passes; 0: nobody drafts by one
+  double own_pass_cost = 0;  ///< of one over rows of a drafter's own; the same
+  double read_cost = 0;      ///< of one token of a drafter's own text; the same
 
   nlohmann::json ToJson() const;
 };
@@ -26,8 +27,9 @@ inline constexpr int kMostTimedRows = 32;
 /// How a pass is timed at the context in use.
 struct PassTimer {
   std::function<double(int rows)> verification_ms;  ///< one full pass of that many rows
-  std::function<double()> draft_ms;                 ///< one pass of one row through the drafter's view
-  std::function<double()> read_ms = {};             ///< one token of a text that a drafter may read; empty: none may
+  std::function<double()> draft_ms;                 ///< one pass of one row through the window drafter's view
+  std::function<double()> own_ms = {};              ///< the same over rows of a drafter's own; empty: there is none
+  std::function<double()> read_ms = {};             ///< one token of what such a drafter reads first; the same
   int max_rows = 1;                                 ///< rows one pass of the target may have
   int timed_rows = 1;                               ///< of them, those that fit the context
 };

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/sha256.h"
 #include "core/stopwatch.h"
+#include "runtime/cache/cache_header.h"
 #include "session/output.h"
 #include "session/prompt.h"
 #include "session/session.h"
@@ -55,74 +58,83 @@ void RequireDocuments(const AskedPrompt& asked) {
 }
 
 DraftRetrieval::DraftRetrieval(const RetrievalConfig& config, int64_t threads, const Tokenizer& tokenizer)
-    : config_(config), tokenizer_(tokenizer) {
-  BudgetTokens(config, {});  // refuses what is none before the embedder is read
-  embedder_ = LoadEmbedder(config, threads);
-}
+    : config_(config), tokenizer_(tokenizer), embedder_(LoadEmbedder(config, threads)) {}
 
 int64_t DraftRetrieval::MostTokens(const AskedPrompt& asked, PromptOptions& frame, int64_t budget) const {
-  return FrameTokens(tokenizer_, frame, asked) + std::max(budget, config_.chunk_tokens);
+  return FrameTokens(tokenizer_, frame, asked) + std::ssize(tokenizer_.Encode(asked.given)) +
+         std::max(budget, config_.chunk_tokens);
 }
 
 void DraftRetrieval::Index(std::span<const Document> documents) {
   std::string hash = HashOf(documents);
   if (retriever_ != nullptr && hash == indexed_) return;
   retriever_ = IndexDocuments({documents.begin(), documents.end()}, config_, tokenizer_, embedder_);
-  times_ = retriever_->times();
   indexed_ = std::move(hash);
 }
 
 DraftText DraftRetrieval::Find(const AskedPrompt& asked, PromptOptions& frame, int64_t budget,
-                               const std::string& more) {
+                               const std::string& query) {
   RequireDocuments(asked);
   DraftText text;
   text.budget = budget;
-  Stopwatch watch;
-  times_ = {};
   Index(asked.documents);
-  text.times = times_;
-  std::string query = config_.query.empty() ? asked.question : config_.query;
-  if (!more.empty()) query += "\n" + more;
+  text.times = retriever_->times();
+  Stopwatch watch;
   text.found = retriever_->Retrieve(query, budget);
   text.prompt = EncodePrompt(tokenizer_, frame, JoinChunks(retriever_->documents(), text.found.chunks), asked.question);
+  const std::vector<Token> given = tokenizer_.Encode(asked.given);
+  text.prompt.insert(text.prompt.end(), given.begin(), given.end());
   for (const Document& document : asked.documents) text.paths.push_back(document.path);
-  text.ms = watch.LapMs();
+  text.ms = watch.LapMs() + text.times.total_ms();
   return text;
 }
 
-AnswerDraftText::AnswerDraftText(DraftRetrieval* retrieval, const AskedPrompt& asked, PromptOptions& frame,
-                                 const BudgetInputs& inputs)
-    : retrieval_(retrieval), asked_(asked), frame_(frame) {
+AnswerDraftText::AnswerDraftText(DraftRetrieval* retrieval, const DrafterConfig& config, const AskedPrompt& asked,
+                                 PromptOptions& frame, const BudgetInputs& inputs)
+    : retrieval_(retrieval), config_(config), asked_(asked), frame_(frame) {
   if (retrieval == nullptr || asked.documents.empty()) return;
-  budget_ = BudgetTokens(retrieval->config(), inputs);
+  budget_ = BudgetTokens(config.retrieval, inputs);
   source_.most_tokens = retrieval->MostTokens(asked, frame, budget_);
   source_.find = [this](std::span<const Token> answer) { return Find(answer); };
 }
 
-void AnswerDraftText::FindNow() {
-  if (source() == nullptr) return;
-  text_ = retrieval_->Find(asked_, frame_, budget_);
+DraftText AnswerDraftText::Look(std::span<const Token> answer) const {
+  constexpr size_t kAnswerEnd = 64;  // tokens of it that say what it is about now
+  std::string query = config_.retrieval.query.empty() ? asked_.question : config_.retrieval.query;
+  if (!answer.empty()) {
+    query += '\n';
+    query += retrieval_->tokenizer().Decode(answer.last(std::min(answer.size(), kAnswerEnd)));
+  }
+  return retrieval_->Find(asked_, frame_, budget_, query);
+}
+
+void AnswerDraftText::FindBeforehand() {
+  if (source() == nullptr || LooksInAnswer(config_)) return;
+  text_ = Look({});
   Note(fmt::format("retrieval: {} passages, {} of {} tokens, in {:.0f} ms", text_.found.chunks.size(),
                    text_.found.tokens, text_.budget, text_.ms));
 }
 
 void AnswerDraftText::KeepRows(const std::string& path, ModelTarget& drafter) {
   if (path.empty() || source() == nullptr) return;
+  if (std::filesystem::exists(path) && !IsPromptCache(path)) {
+    Note(fmt::format("prompt cache: {} is no prompt cache: rows of the passages are not kept", Printable(path)));
+    return;
+  }
   source_.restore = [this, path, &drafter](SequenceId sequence, std::span<const Token> tokens) {
-    rows_.emplace(path, tokens, drafter, /*tells=*/false);
+    kept_tokens_.assign(tokens.begin(), tokens.end());
+    rows_.emplace(path, kept_tokens_, drafter, /*tells=*/false);
     return rows_->Restore(sequence);
   };
   source_.keep = [this](SequenceId sequence, std::span<const Token>) { rows_->Keep(sequence); };
 }
 
 std::span<const Token> AnswerDraftText::Find(std::span<const Token> answer) {
-  constexpr size_t kAnswerEnd = 64;  // tokens of it that say what it is about now
   const bool known = !text_.prompt.empty();
   if (known && answer.empty()) return text_.prompt;
-  const auto end = answer.last(std::min(answer.size(), kAnswerEnd));
   DraftText text;
   try {
-    text = retrieval_->Find(asked_, frame_, budget_, end.empty() ? "" : retrieval_->tokenizer().Decode(end));
+    text = Look(answer);
   } catch (const EmbedStopped&) {
     return {};  // Ctrl-C: the answer so far is told as one
   }
@@ -130,7 +142,7 @@ std::span<const Token> AnswerDraftText::Find(std::span<const Token> answer) {
   if (std::ssize(text.prompt) > source_.most_tokens) return known ? text_.prompt : std::span<const Token>();
   text.refreshed = known ? text_.refreshed + 1 : 0;
   text.in_answer = !known || text_.in_answer;
-  if (known) text.ms = text_.ms, text.times = text_.times;
+  if (known) text.ms = text_.ms;
   text_ = std::move(text);
   return text_.prompt;
 }
@@ -153,7 +165,11 @@ DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const 
   if (!named) budget = std::min(room, budget);
   config.budget = std::to_string(budget);  // a report repeats it, whatever room there was
   DraftRetrieval retrieval(config, options.runtime.threads, tokenizer);
-  DraftText text = retrieval.Find(asked, options.prompt, budget);
+  DraftText text = retrieval.Find(asked, options.prompt, budget, config.query.empty() ? asked.question : config.query);
+  if (std::ssize(text.prompt) >= context) {
+    Throw(ErrorCode::kCapacity, "--spec-rag-budget {}: the passages have {} tokens, the context {}; lower it", budget,
+          text.found.tokens, context);
+  }
   Note(fmt::format("context: {} retrieved passages of {} tokens instead of the documents, which is another context",
                    text.found.chunks.size(), text.found.tokens));
   return text;
@@ -161,12 +177,17 @@ DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const 
 
 bool ReadsDraftText(const DrafterConfig& config) { return DrafterChoice(config.type).Has("rag"); }
 
+bool LooksInAnswer(const DrafterConfig& config) {
+  return DrafterChoice(config.type).chooses() && config.retrieval.kind == "auto" && config.retrieval.threshold == 0;
+}
+
 std::unique_ptr<DraftRetrieval> OpenRetrieval(const DrafterConfig& config, int64_t threads,
                                               const Tokenizer& tokenizer) {
   if (!ReadsDraftText(config)) return nullptr;
+  BudgetTokens(config.retrieval, {});  // refuses what is none before the embedder is read
   RetrievalConfig retrieval = config.retrieval;
-  if (DrafterChoice(config.type).chooses() && retrieval.threshold == 0) {
-    if (retrieval.kind == "auto") retrieval.kind = "bm25";
+  if (LooksInAnswer(config)) {
+    retrieval.kind = "bm25";
     if (retrieval.cache.empty()) retrieval.cache = "off";
   }
   return std::make_unique<DraftRetrieval>(retrieval, threads, tokenizer);

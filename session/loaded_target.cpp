@@ -36,7 +36,12 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
   }
   const ModelTargetOptions target = TargetOptions(options, needs.context);
   const int64_t other = needs.draft_model != nullptr ? needs.draft_model->Bytes(*loaded.backend) : 0;
-  const MemoryRequest request = RequestFor(target, needs.draft_bytes + other, needs.draft_tokens);
+  MemoryRequest request = RequestFor(target, needs.draft_bytes + other, needs.draft_tokens);
+  if (needs.draft_optional && PlanMemory(*loaded.backend, *file, request).total() > AvailableMemory()) {
+    request.draft_tokens = 0;
+    loaded.has_draft_room = false;
+    Note("memory: too little for a drafter's own text, rag is left out");
+  }
   loaded.memory = RequireMemory(*loaded.backend, *file, request);
   loaded.model = LoadModel(*loaded.backend, std::move(file), config);
   loaded.target = std::make_unique<ModelTarget>(loaded.model.get(), target);
@@ -59,13 +64,13 @@ TokenTree ProbeTree(int rows, int width) {
 }
 
 /// A pass of another model over `tree` behind `tokens` rows, whatever they hold: only its time is of interest.
-double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree) {
+double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree, bool logits) {
   const int64_t rows = std::min(tokens, model.max_context() - tree.size());
   const SequenceId sequence = model.Open(rows + tree.size());
   // Pages that nobody wrote would all be one.
   model.model().backend().PoisonKv(model.store().buffer(sequence), 0, rows);
   model.store().CommitPrefill(sequence, rows);
-  const double ms = model.PassMs(sequence, tree, nullptr, kRepeats);
+  const double ms = model.PassMs(sequence, tree, nullptr, kRepeats, logits);
   model.Close(sequence);
   return ms;
 }
@@ -77,10 +82,10 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
   const DrafterChoice choice(config.type);
   const bool branches = choice.grows_trees() && config.tree.mode != "off";
   // A sequence of the target's own costs what a window as long as it does.
-  const auto own_ms = [&](int64_t tokens, const TokenTree& tree) {
-    if (own.model != nullptr) return OwnPassMs(*own.model, tokens, tree);
+  const auto own_ms = [&](int64_t tokens, const TokenTree& tree, bool logits) {
+    if (own.model != nullptr) return OwnPassMs(*own.model, tokens, tree, logits);
     WindowPolicy window(0, tokens);
-    return target.PassMs(sequence, tree, &window.View(target.committed(sequence)), kRepeats);
+    return target.PassMs(sequence, tree, &window.View(target.committed(sequence)), kRepeats, logits);
   };
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());
@@ -89,14 +94,14 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
     return target.PassMs(sequence, ProbeTree(rows, branches ? kTreeWidth : 1), nullptr, kRepeats);
   };
   timer.draft_ms = [&] {
-    if (!choice.Has("window")) return own_ms(own.tokens, ProbeTree(1, 1));
     WindowPolicy window(config.window.sink, config.window.recent);
     return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
-  if (choice.chooses() && choice.Has("rag") && own.reads) {
+  if (own.tokens > 0) {
+    timer.own_ms = [&] { return own_ms(own.tokens, ProbeTree(1, 1), true); };
     timer.read_ms = [&] {
       const auto rows = static_cast<int>(std::min<int64_t>(kReadRows, target.free_rows(sequence)));
-      return own_ms(own.tokens / 2, ProbeTree(rows, 1)) / rows;
+      return own_ms(own.tokens / 2, ProbeTree(rows, 1), false) / rows;
     };
   }
   return ResolveDraft(config, timer);
@@ -111,9 +116,9 @@ void SizeDrafts(ModelTarget& target, DrafterConfig& config, AnswerRequest& reque
     return;
   }
   request.draft.limits = RoomForDrafts(config);
-  const bool reads = request.draft_source != nullptr;
-  const int64_t read = reads ? request.draft_source->most_tokens : std::ssize(request.prompt);
-  const OwnSequence own{.tokens = read, .reads = reads, .model = draft_model};
+  OwnSequence own{.tokens = 0, .model = draft_model};
+  if (request.draft_source != nullptr) own.tokens = request.draft_source->most_tokens;
+  if (DrafterChoice(config.type).Has("draft-simple")) own.tokens = std::ssize(request.prompt);
   request.measure = [&target, &config, own](SequenceId sequence) {
     return MeasureDraft(target, sequence, config, own);
   };

@@ -20,6 +20,7 @@ struct LoadedTarget {
   std::unique_ptr<Model> model;
   std::unique_ptr<ModelTarget> target;
   MemoryTable memory;
+  bool has_draft_room = true;  ///< false: memory was too short for an optional sequence of a drafter's own
 };
 
 /// The target of a run with a context of `context` tokens.
@@ -34,6 +35,7 @@ struct TargetNeeds {
   int64_t context = 0;                            ///< tokens
   int64_t draft_bytes = 0;                        ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
   int64_t draft_tokens = 0;                       ///< of a sequence of its own, of the target's rows
+  bool draft_optional = false;                    ///< that sequence is left out where memory is short
   const OpenedDraftModel* draft_model = nullptr;  ///< another model that will be loaded beside it
   bool timed = false;                             ///< time every operation
 };
@@ -45,8 +47,7 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
 
 /// The sequence of a drafter's own.
 struct OwnSequence {
-  int64_t tokens = 1;
-  bool reads = false;            ///< they are a text of its own, which it has yet to read
+  int64_t tokens = 0;            ///< of what it reads first; 0: there is none
   ModelTarget* model = nullptr;  ///< nullptr: the target drafts
 };
 

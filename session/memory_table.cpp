@@ -29,8 +29,9 @@ nlohmann::json MemoryTable::ToJson() const {
 void MemoryTable::Require(int64_t available) const {
   if (total() <= available) return;
   Throw(ErrorCode::kCapacity,
-        "the run needs {} ({} weights, {} KV), but {} are free: lower -c (bench: -d), or use 16-bit -ctk and -ctv",
-        Megabytes(total()), Megabytes(weights), Megabytes(target_kv), Megabytes(available));
+        "the run needs {} ({} weights, {} KV, {} to draft), but {} are free: lower -c (bench: -d), use 16-bit -ctk and "
+        "-ctv, or another --spec-type",
+        Megabytes(total()), Megabytes(weights), Megabytes(target_kv), Megabytes(draft), Megabytes(available));
 }
 
 int64_t AvailableMemory() {

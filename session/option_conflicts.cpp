@@ -38,16 +38,47 @@ void RequireUsed(std::string_view flag, const std::string& type, std::string_vie
 }
 
 /// What the rule rapid can take.
-void RequireChains(const GenerateOptions& options) {
+void RequireRapid(const GenerateOptions& options) {
   const bool rapid = options.answer.verify == "rapid";
-  if (options.answer.margin.eta > 0 && !rapid) {
-    Throw(ErrorCode::kUsage,
-          "--spec-margin has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid",
+  MarginConfig margin = options.answer.margin;
+  if (const std::string_view flag = ChangedFlag(margin); !flag.empty() && !rapid) {
+    Throw(ErrorCode::kUsage, "{} has no effect on --spec-verify {}: leave it out, or use --spec-verify rapid", flag,
           options.answer.verify);
   }
+  if (!rapid) return;
   const DrafterChoice choice(options.drafter.type);
-  if (rapid && choice.Has("token-recycling") && options.drafter.tree.mode != "off") {
+  if (choice.Has("token-recycling") && options.drafter.tree.mode != "off") {
     Throw(ErrorCode::kUsage, "--spec-verify rapid verifies chains: add --spec-tree off, or leave token-recycling out");
+  }
+  const bool all_have_laws = std::all_of(choice.arms().begin(), choice.arms().end(), [](const DrafterEntry* entry) {
+    return entry->draws_own_law || entry->name == "none";
+  });
+  if (margin.eta > 0 && !all_have_laws) {
+    Throw(ErrorCode::kUsage,
+          "--spec-margin shifts the model's law towards a drafter's: {} has none; use rag, window or draft-simple",
+          options.drafter.type);
+  }
+}
+
+/// Settings of retrieval that would be ignored.
+void RequireUsedRetrieval(const GenerateOptions& options) {
+  const DrafterConfig& drafter = options.drafter;
+  if (!options.prompt.retrieves()) RequireUsed(ChangedFlag(drafter.retrieval), drafter.type, "rag");
+  RagConfig rag = drafter.rag;
+  const DrafterChoice choice(drafter.type);
+  if (choice.Has("draft-simple") && !choice.Has("rag")) rag.model.clear(), rag.draft_cost = rag.read_cost = 0;
+  RequireUsed(ChangedFlag(rag), drafter.type, "rag");
+  RetrievalConfig by_meaning = drafter.retrieval;
+  const RetrievalConfig untouched;
+  const bool named = by_meaning.kind != untouched.kind || by_meaning.threshold > 0 || options.prompt.retrieves();
+  if (named || !choice.chooses() || !choice.Has("rag")) return;
+  by_meaning = untouched;
+  by_meaning.embedder = drafter.retrieval.embedder, by_meaning.index = drafter.retrieval.index;
+  by_meaning.fusion_constant = drafter.retrieval.fusion_constant;
+  if (const std::string_view flag = ChangedFlag(by_meaning); !flag.empty()) {
+    Throw(ErrorCode::kUsage,
+          "{} has no effect on --spec-type {}, which finds passages by words: add --spec-rag-retriever hybrid", flag,
+          drafter.type);
   }
 }
 
@@ -67,8 +98,7 @@ void RequireConsistent(const GenerateOptions& options) {
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
   RequireUsed(ChangedFlag(drafter.copy), drafter.type, "copy");
   RequireUsed(ChangedFlag(drafter.window), drafter.type, "window");
-  if (!options.prompt.retrieves()) RequireUsed(ChangedFlag(drafter.retrieval), drafter.type, "rag");
-  if (!choice.Has("draft-simple")) RequireUsed(ChangedFlag(drafter.rag), drafter.type, "rag");
+  RequireUsedRetrieval(options);
   if (options.answer.verify == "greedy" && options.sampling.temperature > 0) {
     Throw(ErrorCode::kUsage,
           "--spec-verify greedy takes the best token whatever the temperature, which is {}: add --temp 0, or use "
@@ -81,7 +111,7 @@ void RequireConsistent(const GenerateOptions& options) {
           "them; leave rag out",
           drafter.type);
   }
-  RequireChains(options);
+  RequireRapid(options);
 }
 
 }  // namespace longshot

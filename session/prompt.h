@@ -14,6 +14,7 @@ namespace longshot {
 struct AskedPrompt {
   std::vector<Document> documents;
   std::string question;
+  std::string given = {};  ///< how the answer begins, behind the prompt
 };
 
 /// Reads the documents and the question that `options` name. Errors: kUsage when there is neither; those of

@@ -59,11 +59,10 @@ void RapidRule::Enrich(const TokenTree& tree, NodeId node, NodeId child, const D
     draft_.push_back(q);
     enriched_.push_back(shifted ? eta_ * (q - p) : 0);
   }
-  // The largest exponent is taken out of all: none overflows.
+  // The largest exponent is taken out of all: none overflows, and they do not all vanish.
+  for (size_t i = 0; i < enriched_.size(); ++i) enriched_[i] += law.log_weights[i];
   const double largest = *std::max_element(enriched_.begin(), enriched_.end());
-  for (size_t i = 0; i < enriched_.size(); ++i) {
-    enriched_[i] = law.probabilities[i] * std::exp(enriched_[i] - largest);
-  }
+  for (double& weight : enriched_) weight = std::exp(weight - largest);
   Normalise(enriched_);
   if (guard_ == MarginGuard::kEnriched) GuardEnriched(law);
 }

@@ -19,8 +19,9 @@ constexpr int kMostPrefillRows = 128;
 /// Room for proposals, so that no round allocates.
 constexpr int64_t kReservedDepth = 256;
 
-/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading, should
-/// it turn out to be useless, costs at most this share of what the rest of the answer takes.
+/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading costs at
+/// most this share of what the answer has taken so far: nobody knows when it will end, and this is all that can be
+/// lost.
 constexpr int64_t kSettledRounds = 16;
 constexpr double kMostRegret = 0.03;
 
@@ -54,10 +55,12 @@ void AutoDrafter::Begin(const DraftContext& context) {
     arm.drafter->Begin(context);
     arm.runs_model = arm.drafter->Foresee(DraftBudget{}).has_value();
     arm.counts = {.name = arm.drafter->name()};
+    arm.rounds_at_start = 0;
   }
   begun_ = asked_ = false;
   choice_ = {};
-  rounds_ = 0;
+  rounds_ = answered_ = 0;
+  starting_ = -1;
   top_wanted_until_ = kTopRounds;
   idle_ = {};
 }
@@ -67,14 +70,16 @@ void AutoDrafter::BeginOnce(const DraftBudget& budget) {
   begun_ = true;
 }
 
-bool AutoDrafter::StartPays(const Prospect& prospect, const DraftBudget& budget) const {
+bool AutoDrafter::StartPays(const Prospect& prospect, bool used, const DraftBudget& budget) const {
   if (prospect.depth == 0 || rounds_ < kSettledRounds) return false;
+  const double spent = static_cast<double>(answered_) / controller_.Yield();
+  if (prospect.start_cost > kMostRegret * spent) return false;
+  if (prospect.started) return used;
   double tokens = 1, survival = 1;
   for (int64_t n = 0; n < prospect.depth; ++n) tokens += survival *= prospect.acceptance;
   const double pace = tokens / (controller_.cost()(1 + prospect.depth) + prospect.cost);
-  const auto left = static_cast<double>(budget.remaining);
-  const double passes = left / controller_.Yield();
-  return prospect.start_cost < passes - left / pace && prospect.start_cost < kMostRegret * passes;
+  const auto left = static_cast<double>(std::min(budget.remaining, answered_));
+  return prospect.start_cost < left / controller_.Yield() - left / pace;
 }
 
 bool AutoDrafter::WantsStart(const DraftBudget& budget) {
@@ -83,8 +88,9 @@ bool AutoDrafter::WantsStart(const DraftBudget& budget) {
     const int arm = static_cast<int>(i);
     const DraftBudget own = BudgetFor(arm, budget);
     if (!arms_[i].runs_model || !arms_[i].drafter->WantsStart(own)) continue;
-    const Prospect prospect = *arms_[i].drafter->Foresee(own);
-    if (prospect.start_cost > 0 && !StartPays(prospect, budget)) continue;
+    const bool used = arms_[i].counts.rounds > arms_[i].rounds_at_start;
+    if (!StartPays(*arms_[i].drafter->Foresee(own), used, budget)) continue;
+    arms_[i].rounds_at_start = arms_[i].counts.rounds;
     starting_ = arm;
     return true;
   }
@@ -101,7 +107,7 @@ DraftBudget AutoDrafter::BudgetFor(int arm, const DraftBudget& budget) const {
   DraftBudget own = budget;
   own.cost = controller_.cost();
   own.yield = controller_.Yield(arm);
-  if (const double seen = controller_.DraftCost(arm); seen > 0) own.pass_cost = seen;
+  if (const double seen = controller_.DraftCost(arm); seen > 0) own.pass_cost = own.own_pass_cost = seen;
   return own;
 }
 
@@ -110,7 +116,7 @@ Offer AutoDrafter::OfferOf(int index, std::span<const Token> history, const Draf
   arm.survival.clear();
   if (arm.runs_model) {
     const Prospect prospect = *arm.drafter->Foresee(budget);
-    if (prospect.start_cost > 0) return {};  // it has not begun
+    if (!prospect.started) return {};
     double survival = 1;
     for (int64_t n = 0; n < prospect.depth; ++n) arm.survival.push_back(survival *= prospect.acceptance);
     return {.nodes = prospect.depth, .survival = arm.survival, .draft_cost = prospect.cost};
@@ -207,6 +213,7 @@ void AutoDrafter::Observe(const RoundView& round) {
     arms_[i].drafter->Observe(seen);
   }
   ++rounds_;
+  answered_ += std::ssize(round.emitted);
   asked_ = false;
 }
 

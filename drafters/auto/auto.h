@@ -22,7 +22,7 @@ class AutoDrafter final : public Drafter {
   std::string_view name() const override { return name_; }
   Taps Needs() const override;
   void Begin(const DraftContext& context) override;
-  /// True when reading its text would pay for one of them.
+  /// True when reading its text would pay for one of them, or a new text is cheap beside what the answer has taken.
   bool WantsStart(const DraftBudget& budget) override;
   void Start(std::span<const Token> history) override;
   void Propose(std::span<const Token> history, const DraftBudget& budget, TokenTree& tree) override;
@@ -40,13 +40,14 @@ class AutoDrafter final : public Drafter {
     bool runs_model = false;
     TokenTree tree = {};                ///< of a look-up, this round's proposal
     std::vector<double> survival = {};  ///< of this round's proposal, by depth
+    int64_t rounds_at_start = 0;        ///< that it had when it was last started
     IdleRounds idle_before = {};
   };
 
   /// Begins the controller with the budget of the first round: the context's costs come with it.
   void BeginOnce(const DraftBudget& budget);
-  /// Whether what `prospect` saves over the rest of the answer is worth its start.
-  bool StartPays(const Prospect& prospect, const DraftBudget& budget) const;
+  /// Whether what `prospect` saves over as long an answer again is worth its start. `used`: since it last was.
+  bool StartPays(const Prospect& prospect, bool used, const DraftBudget& budget) const;
   DraftBudget BudgetFor(int arm, const DraftBudget& budget) const;
   Offer OfferOf(int arm, std::span<const Token> history, const DraftBudget& budget);
   void Take(const Controller::Choice& choice, std::span<const Token> history, const DraftBudget& budget,
@@ -63,6 +64,7 @@ class AutoDrafter final : public Drafter {
   int starting_ = -1;   ///< the arm that `Start` is for
   Controller::Choice choice_ = {};
   int64_t rounds_ = 0;
+  int64_t answered_ = 0;          ///< tokens
   int64_t top_wanted_until_ = 0;  ///< round up to which every top-k is worth its scan
   IdleRounds idle_;
 };

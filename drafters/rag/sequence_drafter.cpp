@@ -43,10 +43,11 @@ void SequenceDrafter::BeginModel(const DraftContext& begun) {
   tokens_.reserve(capacity_), kept_.reserve(chain_.capacity());
 }
 
-bool SequenceDrafter::WantsStart(const DraftBudget&) {
-  if (target_ == nullptr) return false;
-  const bool stale = config_.refresh > 0 && reads_ == DraftPrompt::kRetrieved;
-  return !sequence_ || (stale && answered_ - started_at_ >= config_.refresh);
+bool SequenceDrafter::WantsStart(const DraftBudget&) { return target_ != nullptr && (!sequence_ || Stale()); }
+
+bool SequenceDrafter::Stale() const {
+  return sequence_ && reads_ == DraftPrompt::kRetrieved && config_.refresh > 0 &&
+         answered_ - started_at_ >= config_.refresh;
 }
 
 std::span<const Token> SequenceDrafter::FindPrompt(std::span<const Token> history,
@@ -100,7 +101,8 @@ int64_t SequenceDrafter::room() const {
 
 std::optional<Prospect> SequenceDrafter::Foresee(const DraftBudget& budget) const {
   std::optional<Prospect> prospect = ModelDrafter::Foresee(budget);
-  if (sequence_ || prospect->depth == 0) return prospect;
+  if (target_ == nullptr || (sequence_ && !Stale())) return prospect;
+  prospect->started = sequence_.has_value();
   const double told = config_.read_cost > 0 ? config_.read_cost : RagConfig::kAssumedReadCost;
   prospect->start_cost = static_cast<double>(most_prompt_) * (budget.read_cost > 0 ? budget.read_cost : told);
   return prospect;

@@ -76,13 +76,14 @@ class SequenceDrafter final : public ModelDrafter {
   ~SequenceDrafter() override;
 
   std::string_view name() const override { return name_; }
-  /// With the cost of reading its prompt, until that is done.
+  /// With the cost of reading its prompt, as long as that is to be done.
   std::optional<Prospect> Foresee(const DraftBudget& budget) const override;
   /// True until its prompt is read, and whenever a new one is due.
   bool WantsStart(const DraftBudget& budget) override;
   void Start(std::span<const Token> history) override;
 
  private:
+  double TimedPassCost(const DraftBudget& budget) const override { return budget.own_pass_cost; }
   void BeginModel(const DraftContext& context) override;
   void BeginRound(std::span<const Token> history) override;
   std::span<const float> LogitsAfter(const TokenTree& tree, NodeId node) override;
@@ -91,6 +92,8 @@ class SequenceDrafter final : public ModelDrafter {
 
   /// What it reads before the answer, of which `answer` is known.
   std::span<const Token> FindPrompt(std::span<const Token> history, std::span<const Token> answer) const;
+  /// Whether a new text is due.
+  bool Stale() const;
   /// Brings the rows of the sequence to `tokens_` but the last. False when it was stopped.
   bool Read();
   void Close();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <string_view>
 
 #include "core/error.h"
@@ -158,6 +159,12 @@ std::string IdentityDifference(const CacheIdentity& file, const CacheIdentity& r
     return fmt::format("its {} is {}, this run's is {}", name, Printable(file[i].second, kShownValue), value);
   }
   return file.size() > run.size() ? "it has properties that this build does not know" : "";
+}
+
+bool IsPromptCache(const std::string& path) {
+  std::string head(kMagic.size(), '\0');
+  std::ifstream in(path, std::ios::binary);
+  return in.read(head.data(), static_cast<std::streamsize>(head.size())) && head == kMagic;
 }
 
 }  // namespace longshot

@@ -60,4 +60,7 @@ bool IsSealed(std::span<const std::byte> section, uint64_t layer);
 /// The first property in which a file's identity differs from this run's, as a reason for people; empty: none.
 std::string IdentityDifference(const CacheIdentity& file, const CacheIdentity& run);
 
+/// Whether the file begins as a prompt cache does. Errors: none; false for one that cannot be read.
+bool IsPromptCache(const std::string& path);
+
 }  // namespace longshot

@@ -24,9 +24,9 @@ std::string_view Name(StopReason reason);
 struct DraftSizes {
   int64_t max_nodes = 0;
   int64_t max_depth = 0;
-  PassCost cost{};       ///< of verification, by rows
-  double pass_cost = 0;  ///< of one draft pass, in single-row passes; 0: the drafter's own figure
-  double read_cost = 0;  ///< of one token of a drafter's own text; the same
+  PassCost cost{};  ///< of verification, by rows
+  /// In single-row passes, as in `DraftBudget`.
+  double pass_cost = 0, own_pass_cost = 0, read_cost = 0;
 };
 
 struct GenerateRequest {

@@ -125,7 +125,6 @@ bool Generation::Round() {
   time.sizing += watch_.LapMs();
   const DraftBudget budget = Budget();
   StartDrafter(budget);
-  time.prefill_draft += watch_.LapMs();
   Announce(Phase::kDraft);
   Propose(budget);
   draft_ms_ = watch_.LapMs();
@@ -169,6 +168,7 @@ DraftBudget Generation::Budget() const {
                      .remaining = remaining(),
                      .cost = sizes_.cost,
                      .pass_cost = sizes_.pass_cost,
+                     .own_pass_cost = sizes_.own_pass_cost,
                      .read_cost = sizes_.read_cost};
   // The first token comes as early as plain decoding's, however proposals are sized.
   if (round_ == 0 || budget.max_depth == 0) budget.max_nodes = 0;
@@ -177,8 +177,11 @@ DraftBudget Generation::Budget() const {
 
 void Generation::StartDrafter(const DraftBudget& budget) {
   if (budget.max_nodes == 0 || !parts_.drafter->WantsStart(budget)) return;
-  Announce(Phase::kPrefillDraft);
+  const bool begins = round_ <= 1;  // later, in the middle of an answer, it is a part of decoding
+  Announce(begins ? Phase::kPrefillDraft : Phase::kDraft);
   parts_.drafter->Start(history_);
+  PhaseTimes& time = result_.metrics.time_ms;
+  (begins ? time.prefill_draft : time.draft) += watch_.LapMs();
 }
 
 void Generation::Propose(const DraftBudget& budget) {

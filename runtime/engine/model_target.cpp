@@ -141,13 +141,13 @@ int64_t ModelTarget::free_rows(SequenceId sequence) const {
   return std::min(options_.max_rows, store_.capacity(sequence) - store_.committed(sequence));
 }
 
-double ModelTarget::PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats) {
+double ModelTarget::PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats, bool logits) {
   // Layers are alike: a part of them tells what all of them take.
   constexpr int kFewestLayers = 4, kPart = 4;
   CHECK(!rounds_[sequence].has_value(), "a scored tree waits for its commit");
   const int layers = model_->config().layers, timed = std::min(layers, std::max(kFewestLayers, layers / kPart));
   const Round round = store_.BeginRound(sequence, tree.size());
-  const auto time_ms = [&](int begin, int end, bool logits) {
+  const auto time_ms = [&](int begin, int end, bool head) {
     const auto start = std::chrono::steady_clock::now();
     model_->Forward({.layer_begin = begin,
                      .layer_end = end,
@@ -155,14 +155,14 @@ double ModelTarget::PassMs(SequenceId sequence, const TokenTree& tree, const KvV
                      .topology = tree.Topology(round.base()),
                      .kv = &store_.buffer(sequence),
                      .view = view,
-                     .logits = logits},
+                     .logits = head},
                     scratch_);
     model_->backend().Synchronize();
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   };
   double least_layers = 0, least_head = 0;
   for (int i = 0; i < repeats; ++i) {
-    const double of_layers = time_ms(0, timed, false), of_head = time_ms(layers, layers, true);
+    const double of_layers = time_ms(0, timed, false), of_head = logits ? time_ms(layers, layers, true) : 0;
     least_layers = i == 0 ? of_layers : std::min(least_layers, of_layers);
     least_head = i == 0 ? of_head : std::min(least_head, of_head);
   }

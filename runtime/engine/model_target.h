@@ -46,10 +46,9 @@ class ModelTarget final : public Target {
   static int64_t ScratchBytes(const ModelConfig& config, const ModelTargetOptions& options);
 
   /// Wall time, in milliseconds, of a scoring pass over `tree` behind the sequence's committed rows, seen through
-  /// `view` (nullptr: all of them), taken from a quarter of the layers and the head: the least of `repeats`. Leaves
-  /// nothing behind. REQUIRES: room for the tree; no
-  /// scored tree waits for its commit.
-  double PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats);
+  /// `view` (nullptr: all of them), taken from a quarter of the layers and, with `logits`, the head: the least of
+  /// `repeats`. Leaves nothing behind. REQUIRES: room for the tree; no scored tree waits for its commit.
+  double PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats, bool logits = true);
   /// Rows that a pass over the sequence may have.
   int64_t free_rows(SequenceId sequence) const;
 

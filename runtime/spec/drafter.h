@@ -64,12 +64,13 @@ struct DraftContext {
 struct DraftBudget {
   int64_t max_nodes = 0;  ///< proposed nodes, the root not counted
   int64_t max_depth = 0;
-  uint32_t round = 0;     ///< keys the draws of this round
-  int64_t remaining = 0;  ///< tokens that the answer may still have
-  PassCost cost{};        ///< of verification, by rows
-  double yield = 0;       ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
-  double pass_cost = 0;   ///< of one draft pass, for drafters that run the model; 0: the drafter's own figure
-  double read_cost = 0;   ///< of one token of a text that a drafter has yet to read; 0: the drafter's own figure
+  uint32_t round = 0;        ///< keys the draws of this round
+  int64_t remaining = 0;     ///< tokens that the answer may still have
+  PassCost cost{};           ///< of verification, by rows
+  double yield = 0;          ///< tokens per single-row pass that work has to beat; 0: what the drafter counts itself
+  double pass_cost = 0;      ///< of one draft pass through a view of the target's rows; 0: the drafter's own figure
+  double own_pass_cost = 0;  ///< of one over rows of a drafter's own; the same
+  double read_cost = 0;      ///< of one token of a text that a drafter has yet to read; the same
 };
 
 /// What a drafter that runs the model expects of a proposal before it makes one: a chain.
@@ -77,7 +78,8 @@ struct Prospect {
   int64_t depth = 0;      ///< 0: it would propose nothing
   double acceptance = 0;  ///< chance of each token to be accepted, given that those before it are
   double cost = 0;        ///< of drafting it, in single-row passes
-  double start_cost = 0;  ///< of what has to be done before, once; 0: nothing has
+  double start_cost = 0;  ///< of what `Start` would do now; 0: nothing
+  bool started = true;    ///< false: without that it proposes nothing
 };
 
 /// The outcome of one round, as a drafter sees it.

@@ -111,17 +111,26 @@ TEST_F(Rag, AMarginIsToldToChangeTheModel) {
 
 TEST_F(Rag, AutoReadsPassagesWhereThatPays) {
   const std::string plain = Ask({"--spec-type", "none", "-n", "300"}).out;
-  const auto rounds = [&](const char* read_cost) {
+  const auto report = [&](const char* type, const char* read_cost) {
     const Outcome outcome =
-        Ask({"--spec-type", "auto", "-n", "300", "--spec-rag-read-cost", read_cost, "--spec-draft-n-max", "6",
-             "--spec-draft-pass-cost", "7:1.05", "--spec-draft-cost-ratio", "0.1"});
+        Ask({"--spec-type", type, "-n", "300", "--spec-rag-read-cost", read_cost, "--spec-draft-n-max", "6",
+             "--spec-draft-pass-cost", "7:1.05", "--spec-rag-cost-ratio", "0.1"});
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_EQ(outcome.out, plain);
     return Report();
   };
-  const json dear = rounds("100");
+  const json dear = report("auto", "100");
   EXPECT_EQ(dear["metrics"]["arms"]["rag"]["rounds"], 0) << dear["metrics"]["arms"];
   EXPECT_FALSE(dear.contains("retrieval")) << "nobody looked for passages";
+  const json cheap = report("copy,rag", "0.0001");
+  EXPECT_GT(cheap["metrics"]["arms"]["rag"]["rounds"], 0) << cheap["metrics"]["arms"];
+  EXPECT_GT(cheap["retrieval"]["chunks"].size(), 0u);
+  EXPECT_EQ(cheap["retrieval"]["ms"], 0) << "found in the answer";
+  ExpectFailure(Ask({"--spec-type", "auto", "--spec-rag-index", "hnsw"}), 2, "--spec-rag-retriever hybrid");
+  ExpectFailure(Ask({"--spec-type", "copy", "--spec-verify", "rapid", "--spec-margin", "5"}), 2, "copy has none");
+  ExpectFailure(Ask({"--spec-type", "rag", "--spec-margin-guard", "enriched"}), 2, "--spec-margin-guard has no effect");
+  ExpectFailure(RunLongshot({"generate", "-m", kModel, "-p", "x", "-s", "1", "--spec-type", "auto", "-md", kModel}), 2,
+                "give documents with --doc");
   ExpectFailure(Ask({"--spec-type", "rag", "--context", "retrieved"}), 2, "leave rag out");
 }
 
@@ -149,6 +158,11 @@ TEST_F(Rag, AnotherRunTakesTheRowsOfTheSameText) {
   const Outcome warm = Ask(rag);
   ASSERT_EQ(warm.status, 0) << warm.err;
   EXPECT_EQ(warm.out, cold.out);
+  folder_.Write("notes.draft", "not a cache");
+  std::vector<std::string> beside = rag;
+  beside.back() = folder_ / "notes";
+  EXPECT_EQ(Ask(beside).status, 0);
+  EXPECT_EQ(ReadFile(folder_ / "notes.draft"), "not a cache");
   EXPECT_EQ(std::filesystem::last_write_time(folder_ / "rows.draft"), written) << "the rows were taken, not made anew";
   std::filesystem::resize_file(folder_ / "rows.draft", 1000);
   const Outcome damaged = Ask(rag);

@@ -90,7 +90,8 @@ TEST(Context, RopeScalingExtendsIt) {
 PassTimer LinearTimer(double first_ms, double row_ms) {
   PassTimer timer;
   timer.verification_ms = [=](int rows) { return first_ms + row_ms * (rows - 1); };
-  timer.draft_ms = [=] { return first_ms / 2; };
+  timer.draft_ms = timer.own_ms = [=] { return first_ms / 2; };
+  timer.read_ms = [=] { return row_ms; };
   timer.max_rows = 128;
   timer.timed_rows = kMostTimedRows;
   return timer;

@@ -43,7 +43,8 @@ class ScriptedArm final : public Drafter {
     return Prospect{.depth = options_.depth,
                     .acceptance = 0.8,
                     .cost = options_.draft_cost * static_cast<double>(options_.depth),
-                    .start_cost = started ? 0 : options_.start_cost};
+                    .start_cost = started ? 0 : options_.start_cost,
+                    .started = started || options_.start_cost == 0};
   }
   bool WantsStart(const DraftBudget&) override { return options_.start_cost > 0 && !started; }
   void Start(std::span<const Token>) override { started = true; }
