@@ -19,11 +19,13 @@ struct PromptCacheOptions {
 
   template <class Self, class Visitor>
   static void VisitFields(Self& self, Visitor&& visit) {
-    visit(Field{.name = "prompt_cache",
-                .flags = "--prompt-cache",
-                .unit = "FILE",
-                .help = "rows of the prompt: what fits is taken from the file, and the file is made or renewed"},
-          self.file);
+    visit(
+        Field{.name = "prompt_cache",
+              .flags = "--prompt-cache",
+              .unit = "FILE",
+              .help = "rows of the prompt: what fits is taken from the file, and the file is made or renewed; those of "
+                      "a drafter's own text stand in FILE.draft"},
+        self.file);
   }
 };
 

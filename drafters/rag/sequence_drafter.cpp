@@ -92,6 +92,10 @@ bool SequenceDrafter::Read() {
   return true;
 }
 
+int64_t SequenceDrafter::bytes() const {
+  return ModelDrafter::bytes() + (sequence_ ? target_->BytesOf(*sequence_) : 0);
+}
+
 int64_t SequenceDrafter::room() const {
   if (target_ == nullptr) return 0;
   const int64_t prompt = sequence_ ? static_cast<int64_t>(prompt_tokens_) : most_prompt_;

@@ -81,6 +81,8 @@ class SequenceDrafter final : public ModelDrafter {
   /// True until its prompt is read, and whenever a new one is due.
   bool WantsStart(const DraftBudget& budget) override;
   void Start(std::span<const Token> history) override;
+  /// With the rows of its sequence.
+  int64_t bytes() const override;
 
  private:
   double TimedPassCost(const DraftBudget& budget) const override { return budget.own_pass_cost; }

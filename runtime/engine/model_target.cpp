@@ -137,6 +137,10 @@ void ModelTarget::Commit(SequenceId sequence, std::span<const NodeId> path) {
   rounds_[sequence].reset();
 }
 
+int64_t ModelTarget::BytesOf(SequenceId sequence) const {
+  return store_.ImageBytes(sequence, store_.committed(sequence)) * model_->config().layers;
+}
+
 int64_t ModelTarget::free_rows(SequenceId sequence) const {
   return std::min(options_.max_rows, store_.capacity(sequence) - store_.committed(sequence));
 }

@@ -36,6 +36,7 @@ class ModelTarget final : public Target {
   SequenceId Open(int64_t capacity) override;
   void Close(SequenceId sequence) override;
   int64_t committed(SequenceId sequence) const override { return store_.committed(sequence); }
+  int64_t BytesOf(SequenceId sequence) const override;
   bool Prefill(const PrefillRequest& request) override;
   void Truncate(SequenceId sequence, int64_t length) override { store_.Truncate(sequence, length); }
   std::span<const ScoredRows> Score(std::span<const ScoreRequest> requests) override;

@@ -71,6 +71,8 @@ class Target {
   virtual SequenceId Open(int64_t capacity) = 0;
   virtual void Close(SequenceId sequence) = 0;
   virtual int64_t committed(SequenceId sequence) const = 0;
+  /// Bytes of its committed rows, for reports; 0 where nobody counts.
+  virtual int64_t BytesOf(SequenceId) const { return 0; }
   /// Feeds committed tokens; no logits. False when `progress` stopped it (what was fed stays).
   virtual bool Prefill(const PrefillRequest& request) = 0;
   /// Forgets the committed rows from `length` on. REQUIRES: length <= committed; no scored tree waits for its commit.
