@@ -109,8 +109,10 @@ void TellOperations(TimedBackend& backend, const Breakdown& breakdown, const Ans
   report["operations"] = breakdown.ToJson(times, roofs);
 }
 
-/// Where rows of a drafter's own text are kept.
-std::string DraftCacheFile(const PromptCacheOptions& cache) { return cache.file.empty() ? "" : cache.file + ".draft"; }
+/// Where rows of a drafter's own text are kept; empty: nowhere.
+std::string DraftCacheFile(const PromptCacheOptions& cache, const DrafterConfig& drafter) {
+  return cache.file.empty() || !ReadsDraftText(drafter) ? "" : cache.file + ".draft";
+}
 
 /// Refuses files that would overwrite one another.
 void RequireOwnFiles(const GenerateOptions& options, const PromptCacheOptions& cache, const ResultOptions& results) {
@@ -118,7 +120,7 @@ void RequireOwnFiles(const GenerateOptions& options, const PromptCacheOptions& c
       FilesRead(options.runtime.file.model, options.prompt.documents, options.prompt.question_file);
   read.push_back({"-md", options.drafter.rag.model});
   const UsedFile kept{"--prompt-cache", cache.file}, repeated{"--config", results.config};
-  const UsedFile draft_kept{"--prompt-cache", DraftCacheFile(cache)};
+  const UsedFile draft_kept{"--prompt-cache", DraftCacheFile(cache, options.drafter)};
   RequireOwnFile(kept, read);
   RequireOwnFile({"--json", results.json}, read);
   RequireOwnFile({"--json", results.json}, {&kept, 1});
@@ -162,20 +164,20 @@ int64_t ContextFor(GenerateOptions& options, const ModelFile& file, const ModelC
   const int64_t needed = options.answer.n_predict < 0 ? -1 : prompt_tokens + options.answer.n_predict;
   const int64_t context = ResolveContext(model, options.answer.ctx_size, prompt_tokens, needed);
   const bool open_ended = options.answer.ctx_size == 0 && needed < 0;
-  const bool drafts_beside = options.drafter.type == "rag" && !options.prompt.retrieves();
+  const bool drafts_beside = NamesDraftText(options.drafter) && !options.prompt.retrieves();
   return open_ended ? FitContext(options.runtime, file, prompt_tokens + 1, context, drafts_beside) : context;
 }
 
 void TellHowItRepeats(const GenerateOptions& options) {
   const std::string& rule = options.answer.verify;
-  const bool shifts = options.answer.margin.eta > 0;
+  const bool shifts = options.answer.margin.eta > 0 && options.drafter.type != "none";
   if (shifts) Note("--spec-margin: the text is no longer the model's own: changes-model");
   const bool drawn = (rule == "rejection" || rule == "rapid") && options.sampling.temperature > 0;
   if (!(drawn || shifts) || !DrafterChoice(options.drafter.type).chooses()) return;
   Note(fmt::format(
       "{} decides by time, and under {} the text depends on what is proposed: the same seed may give another "
-      "text{}; --spec-verify coupled repeats it",
-      options.drafter.type, rule, shifts ? "" : " of the same law"));
+      "text{}; --spec-verify coupled{} repeats it",
+      options.drafter.type, rule, shifts ? "" : " of the same law", shifts ? " without a margin" : ""));
 }
 
 /// One answer, from the packed model to the report.
@@ -201,13 +203,14 @@ class Run {
                   BudgetInputsOf(*drafting, options_.runtime, std::ssize(prompt)));
     text_->FindBeforehand();
     const int64_t own = OwnTextTokens(text_->most_tokens(), context - std::ssize(prompt));
-    const OpenedDraftModel opened =
-        OpenDraftModel(options_.drafter, options_.runtime, {.context = context, .own_text = own});
+    const OpenedDraftModel opened = OpenDraftModel(
+        options_.drafter, options_.runtime,
+        {.prompt = std::ssize(prompt), .context = context, .text = text_->most_tokens(), .own_text = own});
     loaded_ = LoadTarget(options_.runtime, file, config,
                          {.context = context,
                           .draft_bytes = choice_.MostBytes({context, config.vocab_size}),
                           .draft_tokens = opened.file == nullptr ? own : 0,
-                          .draft_optional = choice_.chooses() && opened.file == nullptr,
+                          .draft_optional = options_.drafter.type == "auto" && opened.file == nullptr,
                           .draft_model = &opened,
                           .timed = results_.metrics});
     if (!loaded_.has_draft_room) text_->Drop();
@@ -218,7 +221,8 @@ class Run {
   Answer Generate(const PromptCacheOptions& cache_options) {
     const std::span<const Token> prompt = read_.tokens;
     CachedPrompt cache(cache_options.file, prompt.first(prompt.size() - 1), *loaded_.target);
-    text_->KeepRows(DraftCacheFile(cache_options), draft_model_.target ? *draft_model_.target : *loaded_.target);
+    text_->KeepRows(DraftCacheFile(cache_options, options_.drafter),
+                    draft_model_.target ? *draft_model_.target : *loaded_.target);
     Engine engine(loaded_.target.get(), verifier_.get(), drafter_.get());
     AnswerRequest request{.prompt = prompt,
                           .draft_source = text_->source(),
@@ -302,8 +306,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   const Tokenizer tokenizer = LoadTokenizer(*file);
   RequireDraftModel(options.drafter, tokenizer.vocabulary());
   AskedPrompt asked = ReadPrompt(options.prompt);
-  const bool needs_text = ReadsDraftText(options.drafter) && options.drafter.type != "auto";
-  if (options.prompt.retrieves() || needs_text) RequireDocuments(asked);
+  if (options.prompt.retrieves() || NamesDraftText(options.drafter)) RequireDocuments(asked);
   const ModelConfig config = ExtendContext(file->config(), options.runtime, options.answer.ctx_size);
   CatchInterrupt();
   const ReadPrompts read = ReadAll(options, std::move(asked), tokenizer, config);

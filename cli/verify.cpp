@@ -82,7 +82,7 @@ int64_t PrepareDraftTexts(GenerateOptions& options, const ModelFile& file, Draft
                           std::vector<NamedPrompt>& prompts) {
   int64_t longest = 0;
   for (NamedPrompt& prompt : prompts) {
-    if (retrieval != nullptr && !LooksInAnswer(options.drafter)) RequireDocuments(prompt.asked);
+    if (NamesDraftText(options.drafter)) RequireDocuments(prompt.asked);
     const BudgetInputs inputs = BudgetInputsOf(file, options.runtime, std::ssize(prompt.tokens));
     prompt.draft = std::make_unique<AnswerDraftText>(retrieval, options.drafter, prompt.asked, options.prompt, inputs);
     longest = std::max(longest, prompt.draft->most_tokens());
@@ -279,14 +279,18 @@ int RunVerify(std::span<const std::string> arguments) {
   const auto drafting = other.empty() ? file : OpenDecoder(other);
   const int64_t text = PrepareDraftTexts(options, *drafting, retrieval.get(), prompts);
   const int64_t own = OwnTextTokens(text, context - lengths.shortest);
-  const OpenedDraftModel opened =
-      OpenDraftModel(options.drafter, options.runtime, {.context = context, .own_text = own});
+  const OpenedDraftModel opened = OpenDraftModel(
+      options.drafter, options.runtime, {.prompt = lengths.longest, .context = context, .text = text, .own_text = own});
   const DrafterChoice choice(options.drafter.type);
   LoadedTarget loaded = LoadTarget(options.runtime, file, config,
                                    {.context = context,
                                     .draft_bytes = choice.MostBytes({context, config.vocab_size}),
                                     .draft_tokens = opened.file == nullptr ? own : 0,
+                                    .draft_optional = options.drafter.type == "auto" && opened.file == nullptr,
                                     .draft_model = &opened});
+  for (NamedPrompt& prompt : prompts) {
+    if (!loaded.has_draft_room) prompt.draft->Drop();
+  }
   const DraftModel draft_model = LoadDraftModel(opened, loaded);
   Check check(options, tokenizer, loaded, draft_model.target.get());
   const json lines = CompareAll(check, prompts);

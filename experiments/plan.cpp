@@ -202,6 +202,7 @@ class Planner {
       const DrafterChoice choice(drafter.type);
       model.draft_bytes = std::max(model.draft_bytes, choice.MostBytes({model.context, config.vocab_size}));
       if (!ReadsDraftText(drafter)) continue;
+      model.names_text = model.names_text || NamesDraftText(drafter);
       constexpr int64_t kFrame = 1024;  // question and chat format
       const int64_t budget = BudgetTokens(drafter.retrieval, BudgetInputsOf(*file, runtime, needed));
       const int64_t text = std::max(budget, drafter.retrieval.chunk_tokens) + kFrame;

@@ -21,6 +21,7 @@ struct PlannedModel {
   int64_t context = 0;       ///< the longest prompt and its answer
   int64_t draft_bytes = 0;   ///< what the largest drafter may come to hold
   int64_t draft_tokens = 0;  ///< and the longest sequence of a drafter's own
+  bool names_text = false;   ///< some drafter insists on such a sequence; that of `auto` is optional
 };
 
 /// One sample in one setting, as tokens.

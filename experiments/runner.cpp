@@ -88,7 +88,8 @@ class ModelRun {
         loaded_(LoadTarget(runtime_, plan.models[model].file, plan.models[model].config,
                            {.context = plan.models[model].context,
                             .draft_bytes = plan.models[model].draft_bytes,
-                            .draft_tokens = plan.models[model].draft_tokens})),
+                            .draft_tokens = plan.models[model].draft_tokens,
+                            .draft_optional = !plan.models[model].names_text})),
         model_sha256_(loaded_.model->file().Sha256()),
         tap_rows_(MostTapRows()) {}
 
@@ -143,6 +144,7 @@ class ModelRun {
     const AskedPrompt asked = AskedOf(question);
     AnswerDraftText text(RetrievalFor(options.drafter), options.drafter, asked, options.prompt,
                          BudgetInputsOf(loaded_.model->file(), runtime_, std::ssize(question.prompt)));
+    if (!loaded_.has_draft_room) text.Drop();
     try {
       text.FindBeforehand();
     } catch (const EmbedStopped&) {
@@ -175,7 +177,8 @@ class ModelRun {
   }
 
   /// What finds passages for a drafter; nullptr where it reads none. It keeps the index of a document for the other
-  /// questions and drafters; each is charged for it all the same. No run leaves an index for the next.
+  /// questions and drafters. Where passages are looked for beforehand each is charged for it all the same; in the
+  /// middle of an answer it is two or three passes, and the first one's. No run leaves an index for the next.
   DraftRetrieval* RetrievalFor(const DrafterConfig& config) {
     if (!ReadsDraftText(config)) return nullptr;
     DrafterConfig shared = config;

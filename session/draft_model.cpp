@@ -57,16 +57,16 @@ OpenedDraftModel OpenDraftModel(const DrafterConfig& config, const RuntimeOption
   opened.file = OpenDecoder(path);
   const ModelConfig& own = opened.file->config();
   const int64_t context = std::max(prompt, lengths.own_text);
-  opened.second_tokens = std::min(prompt, lengths.own_text);
-  // Its own context where that suffices; else extended as the target's is.
+  // Its own context where that suffices; else extended as the target's is. Where its context ends it stops drafting.
   const bool suffices = UsableContext(own) >= context || runtime.rope_scaling.empty();
   opened.shape = suffices ? own : ExtendContext(own, runtime, context);
-  if (UsableContext(opened.shape) < context) {
-    Throw(ErrorCode::kCapacity, "-md {}: its context has {} tokens, and {} would be needed: {}", Printable(path),
-          UsableContext(opened.shape), context,
-          reads_prompt ? "shorten the document, or use --spec-type rag" : "lower --spec-rag-budget");
+  const int64_t usable = UsableContext(opened.shape), read = reads_prompt ? lengths.prompt : lengths.text;
+  if (read >= usable) {
+    Throw(ErrorCode::kCapacity, "-md {}: its context has {} tokens, and it has {} to read first: {}", Printable(path),
+          usable, read, reads_prompt ? "shorten the document, or use --spec-type rag" : "lower --spec-rag-budget");
   }
-  opened.options = TargetOptions(runtime, context);
+  opened.second_tokens = std::min({prompt, lengths.own_text, usable});
+  opened.options = TargetOptions(runtime, std::min(context, usable));
   return opened;
 }
 

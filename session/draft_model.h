@@ -33,10 +33,10 @@ void RequireDraftModel(const DrafterConfig& config, const Vocabulary& vocabulary
 /// a text.
 int64_t OwnTextTokens(int64_t text, int64_t answer);
 
-/// Tokens of a drafter's own sequence at most, of an answer in a context of `context` tokens.
+/// Tokens that drafters of an answer read and hold, at most.
 struct DraftLengths {
-  int64_t context = 0;
-  int64_t own_text = 0;  ///< of a text of its own and the answer; 0: there is none
+  int64_t prompt = 0, context = 0;  ///< of the target
+  int64_t text = 0, own_text = 0;   ///< of a text of their own, without and with the answer; 0: there is none
 };
 
 /// Opens the model that `config` names, with room for the sequences of its drafters; nothing without a name. Errors:

@@ -177,6 +177,8 @@ DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const 
 
 bool ReadsDraftText(const DrafterConfig& config) { return DrafterChoice(config.type).Has("rag"); }
 
+bool NamesDraftText(const DrafterConfig& config) { return ReadsDraftText(config) && config.type != "auto"; }
+
 bool LooksInAnswer(const DrafterConfig& config) {
   return DrafterChoice(config.type).chooses() && config.retrieval.kind == "auto" && config.retrieval.threshold == 0;
 }

@@ -73,7 +73,7 @@ class AnswerDraftText {
   /// retriever. Errors: those of `DraftRetrieval::Find`.
   void FindBeforehand();
   /// There is no memory for its rows.
-  void Drop() { source_ = {}; }
+  void Drop() { source_ = {}, text_ = {}; }
   /// Takes rows of it from a file and keeps them there, as a prompt cache of `drafter`, which outlives the object.
   void KeepRows(const std::string& path, ModelTarget& drafter);
 
@@ -105,6 +105,9 @@ DraftText FindContext(GenerateOptions& options, const AskedPrompt& asked, const 
 
 /// Whether a drafter may read such a text: `rag`, by itself, in a list, or as an arm of `auto`.
 bool ReadsDraftText(const DrafterConfig& config);
+
+/// Whether `rag` was named, by itself or in a list: then there must be documents.
+bool NamesDraftText(const DrafterConfig& config);
 
 /// Whether the text of `config`'s drafters is looked for in the middle of an answer, by words alone and without a
 /// cache: that of `rag` as one of several drafters, unless a retriever or a threshold is named.

@@ -19,8 +19,8 @@ constexpr int kMostPrefillRows = 128;
 /// Room for proposals, so that no round allocates.
 constexpr int64_t kReservedDepth = 256;
 
-/// A drafter that has to read a text first is begun only when the answer's pace is known, and when the reading costs at
-/// most this share of what the answer has taken so far: nobody knows when it will end, and this is all that can be
+/// A drafter that has to read a text first is begun only when the answer's pace is known, and while all reading costs
+/// at most this share of what the answer has taken so far: nobody knows when it will end, and this is all that can be
 /// lost.
 constexpr int64_t kSettledRounds = 16;
 constexpr double kMostRegret = 0.03;
@@ -60,7 +60,7 @@ void AutoDrafter::Begin(const DraftContext& context) {
   begun_ = asked_ = false;
   choice_ = {};
   rounds_ = answered_ = 0;
-  starting_ = -1;
+  starting_ = -1, started_cost_ = 0;
   top_wanted_until_ = kTopRounds;
   idle_ = {};
 }
@@ -73,7 +73,7 @@ void AutoDrafter::BeginOnce(const DraftBudget& budget) {
 bool AutoDrafter::StartPays(const Prospect& prospect, bool used, const DraftBudget& budget) const {
   if (prospect.depth == 0 || rounds_ < kSettledRounds) return false;
   const double spent = static_cast<double>(answered_) / controller_.Yield();
-  if (prospect.start_cost > kMostRegret * spent) return false;
+  if (started_cost_ + prospect.start_cost > kMostRegret * spent) return false;
   if (prospect.started) return used;
   double tokens = 1, survival = 1;
   for (int64_t n = 0; n < prospect.depth; ++n) tokens += survival *= prospect.acceptance;
@@ -89,7 +89,9 @@ bool AutoDrafter::WantsStart(const DraftBudget& budget) {
     const DraftBudget own = BudgetFor(arm, budget);
     if (!arms_[i].runs_model || !arms_[i].drafter->WantsStart(own)) continue;
     const bool used = arms_[i].counts.rounds > arms_[i].rounds_at_start;
-    if (!StartPays(*arms_[i].drafter->Foresee(own), used, budget)) continue;
+    const Prospect prospect = *arms_[i].drafter->Foresee(own);
+    if (!StartPays(prospect, used, budget)) continue;
+    starting_cost_ = prospect.start_cost;
     arms_[i].rounds_at_start = arms_[i].counts.rounds;
     starting_ = arm;
     return true;
@@ -100,6 +102,7 @@ bool AutoDrafter::WantsStart(const DraftBudget& budget) {
 void AutoDrafter::Start(std::span<const Token> history) {
   CHECK(starting_ >= 0, "nobody wants to start");
   arms_[starting_].drafter->Start(history);
+  started_cost_ += starting_cost_;
   starting_ = -1;
 }
 

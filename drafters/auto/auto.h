@@ -62,9 +62,11 @@ class AutoDrafter final : public Drafter {
   bool begun_ = false;
   bool asked_ = false;  ///< in the round in flight
   int starting_ = -1;   ///< the arm that `Start` is for
+  double starting_cost_ = 0;
   Controller::Choice choice_ = {};
   int64_t rounds_ = 0;
   int64_t answered_ = 0;          ///< tokens
+  double started_cost_ = 0;       ///< of all starts so far, in single-row passes
   int64_t top_wanted_until_ = 0;  ///< round up to which every top-k is worth its scan
   IdleRounds idle_;
 };

@@ -108,7 +108,8 @@ std::optional<Prospect> SequenceDrafter::Foresee(const DraftBudget& budget) cons
   if (target_ == nullptr || (sequence_ && !Stale())) return prospect;
   prospect->started = sequence_.has_value();
   const double told = config_.read_cost > 0 ? config_.read_cost : RagConfig::kAssumedReadCost;
-  prospect->start_cost = static_cast<double>(most_prompt_) * (budget.read_cost > 0 ? budget.read_cost : told);
+  const auto read = static_cast<double>(most_prompt_ + answered_);
+  prospect->start_cost = read * (budget.read_cost > 0 ? budget.read_cost : told);
   return prospect;
 }
 

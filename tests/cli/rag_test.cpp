@@ -127,11 +127,32 @@ TEST_F(Rag, AutoReadsPassagesWhereThatPays) {
   EXPECT_GT(cheap["retrieval"]["chunks"].size(), 0u);
   EXPECT_EQ(cheap["retrieval"]["ms"], 0) << "found in the answer";
   ExpectFailure(Ask({"--spec-type", "auto", "--spec-rag-index", "hnsw"}), 2, "--spec-rag-retriever hybrid");
-  ExpectFailure(Ask({"--spec-type", "copy", "--spec-verify", "rapid", "--spec-margin", "5"}), 2, "copy has none");
+  ExpectFailure(Ask({"--spec-type", "copy", "--spec-verify", "rapid", "--spec-margin", "5"}), 2,
+                "not every drafter of copy");
   ExpectFailure(Ask({"--spec-type", "rag", "--spec-margin-guard", "enriched"}), 2, "--spec-margin-guard has no effect");
   ExpectFailure(RunLongshot({"generate", "-m", kModel, "-p", "x", "-s", "1", "--spec-type", "auto", "-md", kModel}), 2,
                 "give documents with --doc");
   ExpectFailure(Ask({"--spec-type", "rag", "--context", "retrieved"}), 2, "leave rag out");
+}
+
+TEST_F(Rag, AReportOfItIsRepeatedWithAnotherDrafter) {
+  const std::string plain = Ask({"--spec-type", "none"}).out;
+  ASSERT_EQ(Ask({"--spec-type", "auto"}).status, 0);
+  std::filesystem::rename(folder_ / "report.json", folder_ / "first.json");
+  for (const char* type : {"copy", "window", "rag"}) {
+    const Outcome again = RunLongshot({"generate", "--config", folder_ / "first.json", "--spec-type", type,
+                                       "--spec-rag-retriever", "bm25", "--spec-rag-cache", "off"});
+    if (std::string_view(type) == "rag") {
+      EXPECT_EQ(again.status, 0) << again.err;
+      EXPECT_EQ(again.out, plain);
+    } else {
+      EXPECT_NE(again.err.find("--spec-rag-retriever has no effect"), std::string::npos) << "it was typed";
+    }
+    const Outcome bare = RunLongshot({"generate", "--config", folder_ / "first.json", "--spec-type", type});
+    if (std::string_view(type) == "rag") continue;
+    EXPECT_EQ(bare.status, 0) << bare.err;
+    EXPECT_EQ(bare.out, plain) << type;
+  }
 }
 
 TEST_F(Rag, PassagesAreLookedForAgain) {

@@ -149,5 +149,27 @@ TEST(SequenceDrafter, TakesRowsOfItsTextFromAnEarlierRun) {
   EXPECT_EQ(kept, 30);
 }
 
+TEST(SequenceDrafter, ReadingCostsTheTextAndTheAnswerSoFar) {
+  TableTarget target({.vocab = 12, .max_context = 400});
+  const Sampler sampler({.temperature = 0.8});
+  const std::vector<Token> prompt(40, 3), text(50, 7);
+  const DraftSource source = SourceOf(text);
+  DrafterConfig config;
+  config.type = "rag", config.rag.read_cost = 0.2;
+  const auto drafter = MakeDrafter(config);
+  drafter->Begin(
+      {.target = &target, .prompt = prompt, .draft_source = &source, .max_tokens = 100, .sampler = &sampler});
+  const DraftBudget budget{.max_nodes = 4, .max_depth = 4, .cost = PassCost(0.01)};
+  EXPECT_FALSE(drafter->Foresee(budget)->started);
+  EXPECT_DOUBLE_EQ(drafter->Foresee(budget)->start_cost, 0.2 * 50);
+  const TokenTree tree(1);
+  const std::vector<NodeId> path{0};
+  const std::vector<Token> emitted{3};
+  for (int i = 0; i < 10; ++i) drafter->Observe({.tree = &tree, .path = path, .emitted = emitted});
+  EXPECT_DOUBLE_EQ(drafter->Foresee(budget)->start_cost, 0.2 * 60);
+  const DraftBudget none{.max_nodes = 0, .max_depth = 0, .cost = PassCost(0.01)};
+  EXPECT_DOUBLE_EQ(drafter->Foresee(none)->start_cost, 0.2 * 60) << "whatever it would propose";
+}
+
 }  // namespace
 }  // namespace longshot
