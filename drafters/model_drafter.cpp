@@ -70,9 +70,12 @@ bool ModelDrafter::NextPassPays(double accepted, int64_t drafted, const DraftBud
   return BestContinuation(prices, 1 + drafted, hope, prices.draft_cost, rate, MostTokens(budget) - drafted) > 0;
 }
 
+int64_t ModelDrafter::MostNodes(const DraftBudget& budget) const {
+  return proposal_.n_max > 0 ? std::min(budget.max_nodes, proposal_.n_max) : budget.max_nodes;
+}
+
 int64_t ModelDrafter::MostTokens(const DraftBudget& budget) const {
-  const int64_t most = std::min({budget.max_nodes, budget.max_depth, room()});
-  return proposal_.n_max > 0 ? std::min(most, proposal_.n_max) : most;
+  return std::min({MostNodes(budget), budget.max_depth, room()});
 }
 
 ChainPrices ModelDrafter::Prices(const DraftBudget& budget) const {
@@ -142,18 +145,10 @@ void ModelDrafter::AddLeaves(const DraftBudget& budget, TokenTree& tree) {
   std::sort(leaves_.begin(), leaves_.end(), [](const Leaf& a, const Leaf& b) {
     return a.chance != b.chance ? a.chance > b.chance : a.parent < b.parent;
   });
-  const int64_t chain = tree.size(),
-                most = proposal_.n_max > 0 ? std::min(budget.max_nodes, proposal_.n_max) : budget.max_nodes;
-  const auto room = std::min(std::ssize(leaves_), most + 1 - chain);
-  const double yield = pay_.Yield(budget);
-  int64_t taken = 0;
-  double best = 0, gain = 0;
-  for (int64_t n = 1; n <= room && leaves_[n - 1].chance >= proposal_.p_min; ++n) {
-    gain += leaves_[n - 1].chance;
-    const double net = gain - yield * (budget.cost(chain + n) - budget.cost(chain));
-    if (net > best) best = net, taken = n;
-  }
-  for (int64_t n = 0; n < taken; ++n) tree.Add(leaves_[n].parent, runners_up_[leaves_[n].parent]);
+  const int64_t room = std::min(std::ssize(leaves_), MostNodes(budget) + 1 - tree.size());
+  BestSize best(pay_.Yield(budget), budget.cost, tree.size());
+  for (int64_t n = 0; n < room && leaves_[n].chance >= proposal_.p_min; ++n) best.Add(leaves_[n].chance);
+  for (int64_t n = 0; n < best.size(); ++n) tree.Add(leaves_[n].parent, runners_up_[leaves_[n].parent]);
 }
 
 ModelDrafter::Draw ModelDrafter::DrawAfter(std::span<const float> logits, std::span<const Token> history,

@@ -69,6 +69,8 @@ class ModelDrafter : public Drafter {
   void ResetRates();
   /// Whether this round drafts a token though it does not pay, so that a change is noticed.
   bool Probing() const;
+  /// Nodes that a proposal may have, and of them tokens of its chain.
+  int64_t MostNodes(const DraftBudget& budget) const;
   int64_t MostTokens(const DraftBudget& budget) const;
   ChainPrices Prices(const DraftBudget& budget) const;
   /// Whether one more draft pass pays behind a chain of `drafted` tokens, all accepted with chance

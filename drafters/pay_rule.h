@@ -51,16 +51,16 @@ class PayRule {
 
 /// The best size of a proposal whose tokens come in a fixed order: nodes are added one by one, and the size is kept at
 /// which expected tokens less their price were most. A step of the cost curve is taken when what lies behind it pays
-/// for it.
+/// for it. `rows`: those that are verified anyway.
 class BestSize {
  public:
-  BestSize(double yield, const PassCost& cost) : yield_(yield), cost_(cost) {}
+  BestSize(double yield, const PassCost& cost, int64_t rows = 1) : yield_(yield), cost_(cost), rows_(rows) {}
 
   /// The next node, accepted with probability `accepted`.
   void Add(double accepted) {
     ++nodes_;
     tokens_ += accepted;
-    const double gain = tokens_ - yield_ * (cost_(1 + nodes_) - 1);
+    const double gain = tokens_ - yield_ * (cost_(rows_ + nodes_) - cost_(rows_));
     if (gain <= gain_) return;
     gain_ = gain;
     size_ = nodes_;
@@ -71,6 +71,7 @@ class BestSize {
  private:
   double yield_;
   const PassCost& cost_;
+  int64_t rows_;
   double tokens_ = 0, gain_ = 0;
   int64_t nodes_ = 0, size_ = 0;
 };

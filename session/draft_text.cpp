@@ -124,7 +124,7 @@ void AnswerDraftText::KeepRows(const std::string& path, ModelTarget& drafter) {
   source_.restore = [this, path, &drafter](SequenceId sequence, std::span<const Token> tokens) {
     kept_tokens_.assign(tokens.begin(), tokens.end());
     rows_.emplace(path, kept_tokens_, drafter, /*tells=*/false);
-    return rows_->Restore(sequence);
+    rows_->Restore(sequence);
   };
   source_.keep = [this](SequenceId sequence, std::span<const Token>) { rows_->Keep(sequence); };
 }

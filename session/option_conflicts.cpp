@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "session/draft_text.h"
 
 namespace longshot {
 namespace {
@@ -56,8 +57,7 @@ void RequireRapid(const GenerateOptions& options) {
   if (margin.eta > 0 && !all_have_laws) {
     Throw(ErrorCode::kUsage,
           "--spec-margin shifts the model's law towards a drafter's, and not every drafter of {} has one; use rag, "
-          "window "
-          "or draft-simple",
+          "window or draft-simple",
           options.drafter.type);
   }
 }
@@ -95,7 +95,7 @@ void RequireFullContext(const GenerateOptions& options) {
 void RequireConsistent(const GenerateOptions& options) {
   const DrafterConfig& drafter = options.drafter;
   RequireSupported(drafter.type);
-  const DrafterChoice choice(drafter.type);  // refuses what is none
+  DrafterChoice{drafter.type};  // refuses what is none
   TreeConfig tree = drafter.tree;
   if (tree.mode == "off") tree.mode = TreeConfig().mode;  // true of every drafter that proposes chains
   RequireUsed(ChangedFlag(tree), drafter.type, "token-recycling");
@@ -110,7 +110,7 @@ void RequireConsistent(const GenerateOptions& options) {
           "--spec-verify coupled",
           options.sampling.temperature);
   }
-  if (options.prompt.retrieves() && drafter.type != "auto" && choice.Has("rag")) {
+  if (options.prompt.retrieves() && NamesDraftText(drafter)) {
     Throw(ErrorCode::kUsage,
           "--context retrieved: the model itself reads the passages, so that --spec-type {} has nothing to gain from "
           "them; leave rag out",

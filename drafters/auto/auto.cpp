@@ -86,10 +86,9 @@ bool AutoDrafter::WantsStart(const DraftBudget& budget) {
   BeginOnce(budget);
   for (size_t i = 0; i < arms_.size(); ++i) {
     const int arm = static_cast<int>(i);
-    const DraftBudget own = BudgetFor(arm, budget);
-    if (!arms_[i].runs_model || !arms_[i].drafter->WantsStart(own)) continue;
+    if (!arms_[i].drafter->WantsStart(budget)) continue;
     const bool used = arms_[i].counts.rounds > arms_[i].rounds_at_start;
-    const Prospect prospect = *arms_[i].drafter->Foresee(own);
+    const Prospect prospect = *arms_[i].drafter->Foresee(BudgetFor(arm, budget));
     if (!StartPays(prospect, used, budget)) continue;
     starting_cost_ = prospect.start_cost;
     arms_[i].rounds_at_start = arms_[i].counts.rounds;

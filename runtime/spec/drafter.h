@@ -31,9 +31,8 @@ struct DraftSource {
   int64_t most_tokens = 0;  ///< of what `find` returns, known before anything is looked for
   /// The text's tokens, given what was answered so far; valid until the next call. Empty: there is none.
   std::function<std::span<const Token>(std::span<const Token> answer)> find = {};
-  /// Commits rows of a prefix of `tokens` that an earlier run computed to a fresh sequence and returns their number;
-  /// may be empty, as the next.
-  std::function<int64_t(SequenceId sequence, std::span<const Token> tokens)> restore = {};
+  /// Commits rows of a prefix of `tokens` that an earlier run computed to a fresh sequence; may be empty, as the next.
+  std::function<void(SequenceId sequence, std::span<const Token> tokens)> restore = {};
   /// The first committed rows of the sequence are those of `tokens`.
   std::function<void(SequenceId sequence, std::span<const Token> tokens)> keep = {};
 };

@@ -133,7 +133,6 @@ TEST(SequenceDrafter, TakesRowsOfItsTextFromAnEarlierRun) {
   DraftSource source = SourceOf(text);
   source.restore = [&](SequenceId sequence, std::span<const Token> tokens) {
     own.Prefill({.sequence = sequence, .tokens = tokens.first(25)});
-    return int64_t{25};
   };
   source.keep = [&](SequenceId sequence, std::span<const Token> tokens) {
     kept = std::ssize(tokens);
