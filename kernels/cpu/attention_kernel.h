@@ -81,18 +81,14 @@ struct ProductShape {
   bool accumulate;
 };
 
-/// All rows of V vectors of C: tiles of kProductRows rows, then of 3, then single ones.
+/// All rows of V vectors of C.
 template <class Format, int V>
 inline void ProductColumns(const ProductShape& s, const float* a, const std::byte* b, int col, float* c,
                            Prefetch& prefetch) {
-  const auto tile = [&]<int R>(int r) {
+  ForRowTiles<kProductRows>(s.n, [&]<int R>(int r) {
     ProductTile<Format, R, V>(a + r * s.a_stride, s.a_stride, b, s.depth, s.cols, col, s.accumulate, c + r * s.c_stride,
                               s.c_stride, prefetch);
-  };
-  int r = 0;
-  for (; r + kProductRows <= s.n; r += kProductRows) tile.template operator()<kProductRows>(r);
-  for (; r + 3 <= s.n; r += 3) tile.template operator()<3>(r);
-  for (; r < s.n; ++r) tile.template operator()<1>(r);
+  });
 }
 
 template <class Format>

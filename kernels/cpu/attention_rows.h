@@ -26,6 +26,21 @@ class Prefetch {
   int left_, part_;
 };
 
+/// Calls use.operator()<rows>(first row) for tiles of nearly equal size, of at most R of `count` rows.
+template <int R, class Use>
+inline void ForRowTiles(int count, const Use& use) {
+  const auto tile = [&]<int N>(auto& self, int rows, int first) -> void {
+    if (rows == N) return use.template operator()<N>(first);
+    if constexpr (N > 1) self.template operator()<N - 1>(self, rows, first);
+  };
+  int tiles = (count + R - 1) / R;
+  for (int first = 0; first < count; --tiles) {
+    const int rows = (count - first) / tiles;
+    tile.template operator()<R>(tile, rows, first);
+    first += rows;
+  }
+}
+
 /// 2^(from - to) of integers, exact down to 2^-126.
 inline F32x16 PowerBetween(float from, float to) {
   return Exp2(F32x16::Set(from - to < -126.0f ? -126.0f : from - to));

@@ -1,29 +1,66 @@
+#include <algorithm>
+#include <bit>
+
 #include "kernels/cpu/simd_int8_avx2.h"
 
 namespace longshot {
 namespace {
 
-constexpr int kTileRows = 2, kTileHalves = 1, kFewRows = 4;
+/// Register tile: the sums of words of 4 rows by 16 outputs take 8 of 16 registers; bytes have two sums.
+constexpr int TileRows(int bits) { return bits == 8 ? 2 : 4; }
+constexpr int TileHalves(int rows) { return rows <= 2 ? 2 : 1; }
+constexpr int kFewRows = 4;
 
-/// Pairs of products are added in 16 bits, which hold 2 * 63 * 127 but not 2 * 255 * 127: eight bits go as two nibbles.
-template <int kBits>
-inline __m256i DotLanes(__m256i sum, __m256i quads, __m256i x) {
-  const __m256i ones = _mm256_set1_epi16(1);
-  if constexpr (kBits < 8) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(quads, x), ones));
-  } else {
-    const __m256i nibble = _mm256_set1_epi8(15);
-    const __m256i low = _mm256_and_si256(quads, nibble), high = _mm256_and_si256(_mm256_srli_epi16(quads, 4), nibble);
-    const __m256i lows = _mm256_madd_epi16(_mm256_maddubs_epi16(low, x), ones);
-    const __m256i highs = _mm256_madd_epi16(_mm256_maddubs_epi16(high, x), _mm256_set1_epi16(16));
-    return _mm256_add_epi32(sum, _mm256_add_epi32(lows, highs));
+/// Sums of pairs of products as words. The sum over kCount quads of kBits bits is flushed into 32 bits where it could
+/// leave 16: the largest sum of a pair is 2 * 127 * (2^kBits - 1).
+template <int kBits, int kCount>
+struct WordDots {
+  static constexpr int kFit = std::bit_floor(std::min(unsigned{kCount}, 32767u / (2 * 127 * ((1u << kBits) - 1))));
+  static_assert(kFit > 0 && kCount % kFit == 0);
+
+  I32x16 sum;
+  __m256i lo, hi;
+
+  template <int kNumber>
+  [[gnu::always_inline]] void Add(__m256i quads_lo, __m256i quads_hi, I32x16 x) {
+    const __m256i pairs_lo = _mm256_maddubs_epi16(quads_lo, x.lo), pairs_hi = _mm256_maddubs_epi16(quads_hi, x.hi);
+    if constexpr (kNumber % kFit == 0) {
+      lo = pairs_lo, hi = pairs_hi;
+    } else {
+      AddWords(lo, pairs_lo);
+      AddWords(hi, pairs_hi);
+    }
+    if constexpr (kNumber % kFit == kFit - 1) {
+      const __m256i ones = _mm256_set1_epi16(1);
+      const I32x16 words{_mm256_madd_epi16(lo, ones), _mm256_madd_epi16(hi, ones)};
+      sum = kNumber < kFit ? words : sum + words;
+    }
   }
-}
+};
 
-template <int kBits>
-inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
-  return {DotLanes<kBits>(sum.lo, quads.lo, x.lo), DotLanes<kBits>(sum.hi, quads.hi, x.hi)};
-}
+template <int kBits, int kCount>
+struct Dots {
+  WordDots<kBits, kCount> words;
+  template <int kNumber>
+  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
+    words.template Add<kNumber>(quads.lo, quads.hi, x);
+  }
+  I32x16 Total() const { return words.sum; }
+};
+
+/// Pairs of products of bytes do not fit words: bytes go as two nibbles.
+template <int kCount>
+struct Dots<8, kCount> {
+  WordDots<4, kCount> low, high;
+  template <int kNumber>
+  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
+    const __m256i nibble = _mm256_set1_epi8(15);
+    low.template Add<kNumber>(_mm256_and_si256(quads.lo, nibble), _mm256_and_si256(quads.hi, nibble), x);
+    const auto upper = [&](__m256i bytes) { return _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble); };
+    high.template Add<kNumber>(upper(quads.lo), upper(quads.hi), x);
+  }
+  I32x16 Total() const { return low.sum + ShiftLeft<4>(high.sum); }
+};
 
 }  // namespace
 }  // namespace longshot

@@ -6,16 +6,23 @@ namespace {
 /// Register tile: 6 rows by 32 outputs, twice 12 sums and 4 vectors of quads of the 32 registers. Under sanitizers 2
 /// rows: they compile for minutes otherwise, and results do not depend on it.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kTileRows = 2;
+constexpr int TileRows(int) { return 2; }
 #else
-constexpr int kTileRows = 6;
+constexpr int TileRows(int) { return 6; }
 #endif
-constexpr int kTileHalves = 2, kFewRows = 7;
+constexpr int TileHalves(int) { return 2; }
+constexpr int kFewRows = 7;
 
-template <int kBits>
-inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
-  return {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
-}
+template <int kBits, int kCount>
+struct Dots {
+  I32x16 sum;
+  template <int kNumber>
+  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
+    if constexpr (kNumber == 0) sum = I32x16::Set(0);
+    sum = {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
+  }
+  I32x16 Total() const { return sum; }
+};
 
 }  // namespace
 }  // namespace longshot

@@ -4,12 +4,20 @@ namespace longshot {
 namespace {
 
 /// Register tile: 2 rows by 16 outputs, twice 4 sums, 4 vectors of quads and one of the row, of 16 registers.
-constexpr int kTileRows = 2, kTileHalves = 1, kFewRows = 4;
+constexpr int TileRows(int) { return 2; }
+constexpr int TileHalves(int) { return 1; }
+constexpr int kFewRows = 4;
 
-template <int kBits>
-inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
-  return {_mm256_dpbusd_avx_epi32(sum.lo, quads.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, quads.hi, x.hi)};
-}
+template <int kBits, int kCount>
+struct Dots {
+  I32x16 sum;
+  template <int kNumber>
+  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
+    if constexpr (kNumber == 0) sum = I32x16::Set(0);
+    sum = {_mm256_dpbusd_avx_epi32(sum.lo, quads.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, quads.hi, x.hi)};
+  }
+  I32x16 Total() const { return sum; }
+};
 
 }  // namespace
 }  // namespace longshot

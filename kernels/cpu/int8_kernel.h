@@ -8,10 +8,13 @@
 
 /// Bodies of `Int8Kernels`, included by the files compiled for one instruction set. Such a file
 /// defines before
-///   kTileRows, kTileHalves     rows and halves of a tile whose sums one pass keeps in registers
-///   kFewRows                   up to here a tile is decoded while it is multiplied; beyond, it is unpacked first
-///   Dot<kBits>(sum, quads, x)  sum + four products per lane: quads [16][4] of kBits unsigned bits, x 4 signed bytes
-///                              in every lane. Exact.
+///   TileRows(bits)               most rows whose sums one pass over a tile keeps in registers
+///   TileHalves(rows)             halves of the tile that such a pass takes
+///   kFewRows                     up to here a tile is decoded while it is multiplied; beyond, it is unpacked first
+///   Dots<kBits, kCount>          an exact sum of products of 16 outputs over kCount quads:
+///     Add<kNumber>(quads, x)     adds four products per lane, quads [16][4] of kBits unsigned bits, x 4 signed bytes
+///                                in every lane; kNumber counts the calls from 0, which begins the sum
+///     Total()                    the sum, behind the last call
 namespace longshot {
 namespace {
 
@@ -25,10 +28,10 @@ struct RowTile {
   static constexpr int kParts = kFormat.halves ? 2 : 1;
   static constexpr int kPartQuads = kQuads / kParts;
 
-  I32x16 dot[kRows][kHalves];
+  Dots<Tile::kBits, kPartQuads> dots[kRows][kHalves];
   RowSums<Tile, kRows, kHalves> sums;
 
-  template <int kQuad>
+  template <int kQuad, int kNumber>
   [[gnu::always_inline]] void AddQuad(const Tile& tile, const Int8Rows& rows, int first_half) {
     U8x64 quads[kHalves];
 #pragma GCC unroll 2
@@ -39,7 +42,7 @@ struct RowTile {
       std::memcpy(&four, rows.quants + r * rows.inputs + 4 * kQuad, sizeof four);
       const I32x16 x = I32x16::Set(four);
 #pragma GCC unroll 2
-      for (int h = 0; h < kHalves; ++h) dot[r][h] = Dot<Tile::kBits>(dot[r][h], quads[h], x);
+      for (int h = 0; h < kHalves; ++h) dots[r][h].template Add<kNumber>(quads[h], x);
     }
   }
 
@@ -48,12 +51,12 @@ struct RowTile {
   [[gnu::always_inline]] void AddQuads(const Tile& tile, const Int8Rows& rows, int first_half) {
     if constexpr (kParts == 2) {
       if constexpr (kCount > 0) {
-        AddQuad<kFirst>(tile, rows, first_half);
+        AddQuad<kFirst, kPartQuads - kCount>(tile, rows, first_half);
         AddQuads<kFirst + 1, kCount - 1>(tile, rows, first_half);
       }
     } else if constexpr (kCount > 0) {
-      AddQuad<kFirst>(tile, rows, first_half);
-      AddQuad<kFirst + 4>(tile, rows, first_half);
+      AddQuad<kFirst, kPartQuads - kCount>(tile, rows, first_half);
+      AddQuad<kFirst + 4, kPartQuads - kCount + 1>(tile, rows, first_half);
       AddQuads<kFirst + 1, kCount - 2>(tile, rows, first_half);
     }
   }
@@ -61,17 +64,18 @@ struct RowTile {
   template <int kPart>
   [[gnu::always_inline]] void AddPart(const Tile& tile, const Int8Rows& rows, int first_half) {
     const int64_t groups = rows.groups();
+    AddQuads<kPart * kPartQuads, kPartQuads>(tile, rows, first_half);
+    I32x16 dot[kRows][kHalves];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      I32x16 start = I32x16::Set(0);
-      if constexpr (!kFormat.has_minimum) {
-        const int32_t* sums = rows.negated_half_sums + 2 * r * groups;
-        start = ShiftLeft<kFormat.offset_bits>(I32x16::Set(kParts == 2 ? sums[kPart] : sums[0] + sums[1]));
-      }
 #pragma GCC unroll 2
-      for (int h = 0; h < kHalves; ++h) dot[r][h] = start;
+      for (int h = 0; h < kHalves; ++h) dot[r][h] = dots[r][h].Total();
+      if constexpr (kFormat.has_minimum) continue;
+      const int32_t* sums = rows.negated_half_sums + 2 * r * groups;
+      const I32x16 offset = ShiftLeft<kFormat.offset_bits>(I32x16::Set(kParts == 2 ? sums[kPart] : sums[0] + sums[1]));
+#pragma GCC unroll 2
+      for (int h = 0; h < kHalves; ++h) dot[r][h] = dot[r][h] + offset;
     }
-    AddQuads<kPart * kPartQuads, kPartQuads>(tile, rows, first_half);
     sums.Add(dot, tile, kPart, rows, first_half);
   }
 };
@@ -79,13 +83,14 @@ struct RowTile {
 /// Adds `groups` groups of the tile to kRows rows of out, or begins them.
 template <class Tile, int kRows>
 [[gnu::noinline]] void MultiplyRows(Tile tile, int64_t groups, Int8Rows rows, bool begin, bool prefetch, float* out) {
-  for (int half = 0; half < 2; half += kTileHalves) {
-    RowTile<Tile, kRows, kTileHalves> row_tile;
+  constexpr int kHalves = TileHalves(kRows);
+  for (int half = 0; half < 2; half += kHalves) {
+    RowTile<Tile, kRows, kHalves> row_tile;
     row_tile.sums.Load(begin ? nullptr : out + 16 * half);
     Int8Rows at = rows;
     for (int64_t g = 0; g < groups; ++g, at = at.From(0, 1)) {
       tile.Seek(g);
-      if (prefetch && half == 0) tile.PrefetchAhead();
+      if (prefetch) tile.template PrefetchAhead<2 / kHalves>(half / kHalves);
       row_tile.template AddPart<0>(tile, at, half);
       if constexpr (Tile::kFormat.halves) row_tile.template AddPart<1>(tile, at, half);
     }
@@ -104,6 +109,7 @@ inline void MultiplyCount(int64_t count, const Tile& tile, int64_t groups, const
 template <class Tile>
 inline void MultiplyAllRows(const Tile& tile, int64_t groups, const Int8Rows& rows, int64_t count, bool begin,
                             float* out) {
+  constexpr int kTileRows = TileRows(Tile::kBits);
   int64_t tiles = (count + kTileRows - 1) / kTileRows;
   for (int64_t r = 0; r < count;) {
     const int64_t n = (count - r) / tiles--;

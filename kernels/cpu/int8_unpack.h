@@ -30,7 +30,12 @@ struct PackedTile {
     header = tile + kLayout.header_offset(g);
     group = tile + kLayout.group_offset(g);
   }
-  void PrefetchAhead() const { Prefetch(group + kPrefetchBytes, kLayout.group_bytes()); }
+  /// Asks for part `part` of `kParts` of what lies kPrefetchBytes behind the group.
+  template <int kParts>
+  void PrefetchAhead(int part) const {
+    constexpr int kBytes = kLayout.group_bytes() / kParts;
+    Prefetch(group + kPrefetchBytes + part * kBytes, kBytes);
+  }
 
   template <int kQuad>
   U8x64 Quad(int half) const {
@@ -89,9 +94,10 @@ struct UnpackedTile {
   std::byte* group = nullptr;
 
   void Seek(int64_t g) { group = tile + g * kGroupBytes; }
-  void PrefetchAhead() {
+  template <int kParts>
+  void PrefetchAhead(int) {
     if (next == nullptr) return;
-    constexpr int kBytes = TileLayout(type).group_bytes();
+    constexpr int kBytes = TileLayout(type).group_bytes() / kParts;
     Prefetch(next, kBytes);
     next += kBytes;
   }

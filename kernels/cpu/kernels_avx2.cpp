@@ -3,7 +3,7 @@
 namespace longshot {
 namespace {
 /// Register tile of a product: 6 rows by one vector (two registers) take 12 of the 16 registers, B two more.
-constexpr int kProductRows = 6, kProductVectors = 1;
+constexpr int kProductRows = 4, kProductVectors = 1;
 }  // namespace
 }  // namespace longshot
 

@@ -6,25 +6,48 @@
 namespace longshot {
 namespace {
 
-/// Register tiles: sums of two registers each, beside the keys and their magnitudes, or values widened to words.
-constexpr int kScoreRows = 3, kScoreVectors = 1, kValueRows = 3, kValueVectors = 1;
+/// Register tiles: sums of two registers each, beside bytes widened to words.
+constexpr int kScoreRows = 4, kScoreVectors = 1, kValueRows = 4, kValueVectors = 1;
 
-/// Pairs of products are added in 16 bits, which hold 2 * 128 * 127 but not 2 * 255 * 127: keys go as magnitudes and
-/// give their signs to q.
+/// Four signed bytes per lane as words (0, 2) and (1, 3): products of words fit 32 bits, those of bytes would not fit 16.
+struct ByteWords {
+  __m256i even, odd;
+  static ByteWords Of(__m256i bytes) {
+    return {_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)};
+  }
+};
+inline __m256i DotWords(__m256i sum, ByteWords a, __m256i even, __m256i odd) {
+  AddInts(sum, _mm256_madd_epi16(a.even, even));
+  AddInts(sum, _mm256_madd_epi16(a.odd, odd));
+  return sum;
+}
+/// One word pair in every lane.
+inline __m256i WordPair(const std::byte* p) {
+  int32_t pair;
+  std::memcpy(&pair, p, sizeof pair);
+  return _mm256_set1_epi32(pair);
+}
+
+/// Each four elements as words 0, 2, 1, 3.
+constexpr int kQueryBytes = 2;
+inline void StoreQuery(const int8_t* quants, int dim, std::byte* to) {
+  for (int d = 0; d < dim; d += 4) {
+    const int16_t words[] = {quants[d], quants[d + 2], quants[d + 1], quants[d + 3]};
+    std::memcpy(to + d * kQueryBytes, words, sizeof words);
+  }
+}
+
 struct KeyQuads {
-  __m256i lo, hi;
+  ByteWords lo, hi;
   static KeyQuads Load(const std::byte* p) {
     const U8x64 quads = U8x64::Load(p);
-    return {quads.lo, quads.hi};
+    return {ByteWords::Of(quads.lo), ByteWords::Of(quads.hi)};
   }
 };
 inline I32x16 DotStart(int32_t) { return I32x16::Set(0); }
-inline __m256i DotLanes(__m256i sum, __m256i keys, __m256i q) {
-  const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(keys), _mm256_sign_epi8(q, keys));
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-inline I32x16 Dot(I32x16 sum, KeyQuads keys, I32x16 q) {
-  return {DotLanes(sum.lo, keys.lo, q.lo), DotLanes(sum.hi, keys.hi, q.hi)};
+inline I32x16 Dot(I32x16 sum, const KeyQuads& keys, const std::byte* quad) {
+  const __m256i even = WordPair(quad), odd = WordPair(quad + 4);
+  return {DotWords(sum.lo, keys.lo, even, odd), DotWords(sum.hi, keys.hi, even, odd)};
 }
 
 /// P of four keys per lane: words (a, c) of all lanes, then words (b, d), for products of words.
@@ -38,15 +61,8 @@ inline void StoreQuads(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {
 
 using ValueSums = I32x16;
 inline void Add(ValueSums& sums, U8x64 values, const std::byte* quad) {
-  int32_t ac, bd;
-  std::memcpy(&ac, quad, sizeof ac);
-  std::memcpy(&bd, quad + 64, sizeof bd);
-  const auto lanes = [&](__m256i sum, __m256i v) {
-    const __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8), odd = _mm256_srai_epi16(v, 8);
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(even, _mm256_set1_epi32(ac)));
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(odd, _mm256_set1_epi32(bd)));
-  };
-  sums = {lanes(sums.lo, values.lo), lanes(sums.hi, values.hi)};
+  const __m256i ac = WordPair(quad), bd = WordPair(quad + 64);
+  sums = {DotWords(sums.lo, ByteWords::Of(values.lo), ac, bd), DotWords(sums.hi, ByteWords::Of(values.hi), ac, bd)};
 }
 inline I32x16 Total(ValueSums sums) { return sums; }
 

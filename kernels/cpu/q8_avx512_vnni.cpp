@@ -17,7 +17,11 @@ struct KeyQuads {
   }
 };
 inline I32x16 DotStart(int32_t query_sum) { return I32x16::Set(-128 * query_sum); }
-inline I32x16 Dot(I32x16 sum, KeyQuads keys, I32x16 q) { return {_mm512_dpbusd_epi32(sum.v, keys.v, q.v)}; }
+inline I32x16 Dot(I32x16 sum, KeyQuads keys, const std::byte* quad) {
+  int32_t four;
+  std::memcpy(&four, quad, sizeof four);
+  return {_mm512_dpbusd_epi32(sum.v, keys.v, _mm512_set1_epi32(four))};
+}
 
 struct ValueSums {
   __m512i high, low;

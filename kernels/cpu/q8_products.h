@@ -8,7 +8,7 @@
 ///   kValueRows, kValueVectors    the same for vectors of 16 elements of the head
 ///   KeyQuads::Load(p)            16 keys, 4 signed bytes of each
 ///   DotStart(sum of q)           where a sum of `Dot` begins
-///   Dot(sum, keys, q)            sum + four products per lane, q: 4 signed bytes in every lane. Exact
+///   Dot(sum, keys, quad)         sum + four products per lane, quad: four elements of a query, for every lane. Exact
 ///   ValueSums, Add(sums, values, quad)  sums of P v: values [16][4] signed bytes, quad: where `StoreQuads` left the
 ///                                P of the four keys. Exact
 ///   Total(sums)                  the sums themselves
@@ -35,10 +35,9 @@ inline void ScoreTile(const SoftmaxRows& rows, int row, const std::byte* keys, i
     for (int v = 0; v < V; ++v) column[v] = KeyQuads::Load(keys + (int64_t{quad} * kKeyBlock + key + 16 * v) * 4);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      int32_t four;
-      std::memcpy(&four, query + int64_t{r} * rows.query_stride + 4 * quad, sizeof four);
+      const std::byte* four = query + int64_t{r} * rows.query_stride + 4 * kQueryBytes * quad;
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] = Dot(sum[r][v], column[v], I32x16::Set(four));
+      for (int v = 0; v < V; ++v) sum[r][v] = Dot(sum[r][v], column[v], four);
     }
   }
   const float* key_scales = Q8Scales(keys, rows.dim) + key;
@@ -64,12 +63,8 @@ void ScoreQ8(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) 
     const std::byte* block = keys.data + i / kColumns * Q8BlockBytes(rows.dim);
     float* scores = rows.scores + (keys.first + i / kColumns) * kKeyBlock;
     const int key = i % kColumns * 16 * kScoreVectors;
-    int r = 0;
-    for (; r + kScoreRows <= rows.count; r += kScoreRows) {
-      ScoreTile<kScoreRows, kScoreVectors>(rows, r, block, key, scores, prefetch);
-    }
-    for (; r + 3 <= rows.count; r += 3) ScoreTile<3, kScoreVectors>(rows, r, block, key, scores, prefetch);
-    for (; r < rows.count; ++r) ScoreTile<1, kScoreVectors>(rows, r, block, key, scores, prefetch);
+    ForRowTiles<kScoreRows>(
+        rows.count, [&]<int R>(int r) { ScoreTile<R, kScoreVectors>(rows, r, block, key, scores, prefetch); });
   }
 }
 
@@ -104,15 +99,12 @@ void AccumulateQ8(const SoftmaxRows& rows, const BlockRun& values, const Ahead& 
   Prefetch prefetch =
       PrefetchOverTiles(ahead, kValueRows, rows.count, rows.dim / (16 * kValueVectors), values.count * 16);
   for (int col = 0; col < rows.dim; col += 16 * kValueVectors) {
-    int r = 0;
-    for (; r + kValueRows <= rows.count; r += kValueRows) {
-      ValueTile<kValueRows, kValueVectors>(rows, r, values, col, prefetch);
-    }
-    for (; r < rows.count; ++r) ValueTile<1, kValueVectors>(rows, r, values, col, prefetch);
+    ForRowTiles<kValueRows>(rows.count,
+                            [&]<int R>(int r) { ValueTile<R, kValueVectors>(rows, r, values, col, prefetch); });
   }
 }
 
-RowTypeKernel Q8Kernel() { return {PrepareQ8, 1, ScoreQ8, SoftmaxQ8, AccumulateQ8, SettleQ8}; }
+RowTypeKernel Q8Kernel() { return {PrepareQ8, kQueryBytes, ScoreQ8, SoftmaxQ8, AccumulateQ8, SettleQ8}; }
 
 }  // namespace
 }  // namespace longshot

@@ -1,10 +1,17 @@
 #pragma once
 
+#include <cstring>
+
 #include "kernels/cpu/kernel_set.h"
 #include "kernels/cpu/simd_int8_avx512.h"
 
 namespace longshot {
 namespace {
+
+constexpr int kQueryBytes = 1;
+inline void StoreQuery(const int8_t* quants, int dim, std::byte* to) {
+  std::memcpy(to, quants, static_cast<size_t>(dim));
+}
 
 /// P of four keys per lane: the high bytes of all quads, then the low bytes, each for products of bytes.
 inline void StoreQuads(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {

@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/attention_rows.h"
 #include "kernels/cpu/row_kernels.h"
+#include "kernels/kernels.h"
 
 /// Attention over rows in q8_0 as far as all instruction sets share it, included after a simd_int8_*.h. Both products
 /// are sums of integers, so they are exact and the same however they are cut:
@@ -9,6 +10,7 @@
 ///   acc += weight * sum of P v, P = 2^(score - offset) * value scale rounded to 15 bits. Per row and step the integer
 ///   offset makes the largest P seen as large as 15 bits hold, and the weight, a power of two, takes it back.
 /// Such a file defines before
+///   kQueryBytes, StoreQuery(quants, dim, to)  bytes of an element of a prepared query; signed bytes in that form
 ///   StoreQuads(a, b, c, d, to)  four vectors of P, for keys i, i + 16, i + 32 and i + 48 of a block, in kQuadBytes
 namespace longshot {
 namespace {
@@ -16,14 +18,14 @@ namespace {
 /// Bytes of P of a block: less than the scores that they replace, so a block may be stored once its scores are read.
 constexpr int kQuadBytes = 2 * kKeyBlock;
 
-/// A prepared query: dim signed bytes, then this.
+/// A prepared query: dim elements, then this.
 struct Q8QueryTail {
   float scale;
   int32_t sum;  ///< of the bytes
 };
 inline Q8QueryTail TailOf(const SoftmaxRows& rows, int row) {
   Q8QueryTail tail;
-  std::memcpy(&tail, rows.queries + int64_t{row} * rows.query_stride + rows.dim, sizeof tail);
+  std::memcpy(&tail, rows.queries + int64_t{row} * rows.query_stride + rows.dim * kQueryBytes, sizeof tail);
   return tail;
 }
 
@@ -42,11 +44,12 @@ void PrepareQ8(const float* q, int head_dim, int dim, float scale, std::byte* ro
   const bool zero = magnitude < kLeastQuery;
   const F32x16 inverse = F32x16::Set(zero ? 0.0f : 127.0f / magnitude);
   Q8QueryTail tail{(zero ? 0.0f : magnitude / 127.0f) * scale, 0};
-  std::memset(row, 0, static_cast<size_t>(dim));
-  ForVectors(q, head_dim, [&](int64_t i, F32x16 v, int64_t) {
-    tail.sum += StoreRounded(v * inverse, reinterpret_cast<int8_t*>(row) + i);
-  });
-  std::memcpy(row + dim, &tail, sizeof tail);
+  int8_t quants[kMaxHeadDim];
+  std::memset(quants, 0, static_cast<size_t>(dim));
+  ForVectors(q, head_dim,
+             [&](int64_t i, F32x16 v, int64_t) { tail.sum += StoreRounded(v * inverse, quants + i); });
+  StoreQuery(quants, dim, row);
+  std::memcpy(row + dim * kQueryBytes, &tail, sizeof tail);
 }
 
 /// The largest of a step's scales that a row sees: NaN if one is.

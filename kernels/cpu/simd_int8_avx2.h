@@ -36,6 +36,16 @@ struct I32x16 {
   F32x16 ToFloat() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
 };
 
+/// sum += x, now: compilers would gather sums behind many products and put those where 16 registers do not hold them.
+[[gnu::always_inline]] inline void AddWords(__m256i& sum, __m256i x) {
+  sum = _mm256_add_epi16(sum, x);
+  asm("" : "+x"(sum));
+}
+[[gnu::always_inline]] inline void AddInts(__m256i& sum, __m256i x) {
+  sum = _mm256_add_epi32(sum, x);
+  asm("" : "+x"(sum));
+}
+
 template <int kBits>
 inline U8x64 ShiftMasked(U8x64 a, uint8_t mask) {
   const __m256i m = _mm256_set1_epi8(static_cast<char>(mask));

@@ -54,17 +54,18 @@ struct Rows {
   Rows(const RowTypeKernel& kernel, int count, int dim, const std::vector<float>& queries)
       : count(count),
         dim(dim),
-        prepared(static_cast<size_t>(count) * (dim + 64)),
+        stride(dim * kernel.query_element_bytes + 64),
+        prepared(static_cast<size_t>(count * stride)),
         max(count, -std::numeric_limits<float>::infinity()),
         sum(count, 0.0f),
         acc(count * dim, 0.0f),
         scores(count * kScoreStride, 0.0f),
         value_scales(kKeyStep),
         sums(count * dim) {
-    for (int r = 0; r < count; ++r) kernel.prepare(&queries[r * dim], dim, dim, 0.18f, &prepared[r * (dim + 64)]);
+    for (int r = 0; r < count; ++r) kernel.prepare(&queries[r * dim], dim, dim, 0.18f, &prepared[r * stride]);
   }
   SoftmaxRows view() {
-    return {count,      dim,           prepared.data(),     dim + 64, max.data(), sum.data(),
+    return {count,      dim,           prepared.data(),     stride, max.data(), sum.data(),
             acc.data(), scores.data(), value_scales.data(), 0,        sums.data()};
   }
   void TakeScales(StepBlocks& values) {
@@ -72,7 +73,7 @@ struct Rows {
       std::memcpy(&value_scales[b * kKeyBlock], Q8Scales(values.Block(b), dim), 256);
   }
 
-  int count, dim;
+  int count, dim, stride;
   std::vector<std::byte> prepared;
   std::vector<float> max, sum, acc, scores, value_scales;
   std::vector<int32_t> sums;
