@@ -139,6 +139,8 @@ struct AttentionArgs {
   /// written before.
   int64_t first_row = 0;
   std::span<const HeadView> views;  ///< [K] or one entry shared by all KV heads
+  /// Rows of a prompt, a chain: they may take another numeric path than generated rows, always the same one.
+  bool prompt = false;
 };
 
 struct BackendInfo {

@@ -36,6 +36,7 @@ MatrixView BareSequence::Pass(std::span<const Token> tokens, bool logits) {
                    .chain = true};
   args.kv = &store_.buffer(sequence_);
   args.logits = logits;
+  args.prompt = !logits;
   const MatrixView out = model_->Forward(args, scratch_);
   model_->backend().Synchronize();
   return out;

@@ -36,7 +36,8 @@ inline std::vector<NumericPath> NumericPaths() {
     options.weights = weights;
     return NumericPath{name, options};
   };
-  std::vector<NumericPath> paths = {path("avx2 f32", CpuIsa::kAvx2, WeightType::kF32)};
+  std::vector<NumericPath> paths = {path("avx2 f32", CpuIsa::kAvx2, WeightType::kF32),
+                                    path("avx2 int8/f32", CpuIsa::kAvx2, WeightType::kStored)};
   if (features.avx512) paths.push_back(path("avx512 f32", CpuIsa::kAvx512, WeightType::kF32));
   if (features.avx512_bf16) paths.push_back(path("avx512 bf16", CpuIsa::kAvx512, WeightType::kBF16));
   if (features.amx_bf16) {

@@ -17,7 +17,9 @@ constexpr uint64_t kEveryKey = ~uint64_t{0};
 /// Floats before acc in a partial result: max and sum, on a line of their own.
 constexpr int64_t kRecordHead = 16;
 
-const RowTypeKernel& KernelFor(const KernelSet& set, const RowTypeKernel& q8, DType type) {
+const RowTypeKernel& KernelFor(const KernelSet& set, const RowTypeKernel& q8, const PromptKernels* prompt, DType type) {
+  if (prompt != nullptr && type == DType::kF16) return prompt->f16;
+  if (prompt != nullptr && type == DType::kBF16) return prompt->bf16;
   return type == DType::kF32 ? set.f32 : type == DType::kF16 ? set.f16 : type == DType::kBF16 ? set.bf16 : q8;
 }
 
@@ -81,7 +83,11 @@ struct CpuAttention::Plan {
   const RowTypeKernel& values;
 
   int64_t position(int64_t token) const { return args.topology.base + args.topology.depth[args.first_row + token]; }
-  bool has_value_scales() const { return kv.geometry().v_type == DType::kQ8_0; }
+  bool has_value_scales() const { return values.scale_offset != nullptr; }
+  bool reads_stored() const { return keys.unpack_keys == nullptr && values.unpack_values == nullptr; }
+  /// Of a block as products read it.
+  int64_t key_bytes() const { return keys.unpack_keys ? keys.unpacked_bytes(dim) : kv.key_block_bytes(); }
+  int64_t value_bytes() const { return values.unpack_values ? values.unpacked_bytes(dim) : kv.value_block_bytes(); }
   const HeadView& view(int head) const { return args.views[args.views.size() == 1 ? 0 : head]; }
   int query_stride() const { return dim * keys.query_element_bytes + 64; }
   /// Positions of the block that rows of the unit at `position` see.
@@ -162,6 +168,8 @@ void CpuAttention::MakeRoom(const Plan& plan) {
     grow(worker.masks, kRows);
     grow(worker.block, std::max(plan.kv.key_block_bytes(), plan.kv.value_block_bytes()));
     grow(worker.step_values, kStepBlocks * plan.kv.value_block_bytes());
+    if (plan.keys.unpack_keys) grow(worker.unpacked_keys, kStepBlocks * plan.key_bytes());
+    if (plan.values.unpack_values) grow(worker.unpacked_values, kStepBlocks * plan.value_bytes());
     if (plan.has_value_scales()) grow(worker.value_scales, kRows * kKeyStep), grow(worker.sums, kRows * plan.dim);
   }
   // Partial results of the most rows that are split, at the longest context that the cache holds.
@@ -203,10 +211,23 @@ const std::byte* CpuAttention::StepValues(const Plan& plan, const Unit& unit, co
 /// Scales of the values that are read in place, for all rows.
 void CpuAttention::GatherValueScales(const Plan& plan, const Step& step, const std::byte* values,
                                      Worker& worker) const {
+  const int64_t offset = plan.values.scale_offset(plan.dim);
   for (int b = 0; b < step.in_place; ++b) {
-    std::memcpy(&worker.value_scales[b * kKeyBlock], Q8Scales(values + b * plan.kv.value_block_bytes(), plan.dim),
+    std::memcpy(&worker.value_scales[b * kKeyBlock], values + b * plan.value_bytes() + offset,
                 kKeyBlock * sizeof(float));
   }
+}
+
+/// The step's blocks in the form that products read: as they are, or unpacked once for all rows of the unit.
+const std::byte* CpuAttention::Readable(const Plan& plan, const Step& step, bool keys, const std::byte* stored,
+                                        Worker& worker) const {
+  const auto unpack = keys ? plan.keys.unpack_keys : plan.values.unpack_values;
+  if (unpack == nullptr) return stored;
+  const int64_t stored_bytes = keys ? plan.kv.key_block_bytes() : plan.kv.value_block_bytes();
+  const int64_t bytes = keys ? plan.key_bytes() : plan.value_bytes();
+  std::byte* unpacked = (keys ? worker.unpacked_keys : worker.unpacked_values).data();
+  for (int b = 0; b < step.in_place; ++b) unpack(stored + b * stored_bytes, plan.dim, unpacked + b * bytes);
+  return unpacked;
 }
 
 /// Gives each row of the unit scales of its own: those gathered, then those of its token's path.
@@ -237,16 +258,17 @@ void CpuAttention::SpreadValueScales(const Plan& plan, const Unit& unit, const S
 }
 
 void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
-  const int64_t key_bytes = plan.kv.key_block_bytes(), value_bytes = plan.kv.value_block_bytes();
-  const std::byte* keys = plan.kv.KeyBlock(plan.args.layer, unit.head, step.first);
-  const std::byte* values = StepValues(plan, unit, step, worker);
+  const int64_t key_bytes = plan.key_bytes(), value_bytes = plan.value_bytes();
+  const std::byte* keys =
+      Readable(plan, step, true, plan.kv.KeyBlock(plan.args.layer, unit.head, step.first), worker);
+  const std::byte* values = Readable(plan, step, false, StepValues(plan, unit, step, worker), worker);
   if (plan.has_value_scales()) GatherValueScales(plan, step, values, worker);
   const SoftmaxRows all = worker.Rows(plan, unit);
   // Each pass asks for its part of the next step, where that is as dense as this one.
   const bool dense = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
   const int64_t passes = CeilDiv(unit.rows, kPassRows);
   const auto ahead = [&](const std::byte* next, int64_t bytes, int64_t pass) {
-    const int64_t lines = dense ? CeilDiv(bytes, 64 * passes) : 0;
+    const int64_t lines = dense && plan.reads_stored() ? CeilDiv(bytes, 64 * passes) : 0;
     return Ahead{next + pass * lines * 64, static_cast<int>(lines)};
   };
   for (int first = 0; first < unit.rows; first += kPassRows) {
@@ -434,6 +456,8 @@ void CpuAttention::Run(const AttentionArgs& args) {
   CHECK(kv.dim() <= kMaxHeadDim);
   const RowTopology& topology = args.topology;
   const int group = args.heads / geometry.kv_heads;
+  CHECK(!args.prompt || topology.chain, "rows of a prompt are a chain");
+  const PromptKernels* prompt = args.prompt ? prompt_ : nullptr;
   // In a chain, slots are positions: what the pass has written can be read in place too.
   const int64_t written = topology.chain ? topology.base + args.first_row + args.q.rows : topology.base;
   Plan plan{.args = args,
@@ -447,8 +471,8 @@ void CpuAttention::Run(const AttentionArgs& args) {
             .chunks = 0,
             .tokens_per_unit = std::max(1, kMaxQueryRows / group),
             .units = 0,
-            .keys = KernelFor(*kernels_, *q8_, geometry.k_type),
-            .values = KernelFor(*kernels_, *q8_, geometry.v_type)};
+            .keys = KernelFor(*kernels_, *q8_, prompt, geometry.k_type),
+            .values = KernelFor(*kernels_, *q8_, prompt, geometry.v_type)};
   plan.units = CeilDiv(plan.tokens, plan.tokens_per_unit) * geometry.kv_heads;
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
   MakeRoom(plan);

@@ -33,9 +33,9 @@ using LineVector = std::vector<T, LineAllocator<T>>;
 /// committed rows and the row's ancestors, so they hold the same bits as after a commit.
 class CpuAttention {
  public:
-  /// `q8`: the kernel of rows in q8_0.
-  CpuAttention(ThreadTeam* team, const KernelSet* kernels, const RowTypeKernel* q8)
-      : team_(team), kernels_(kernels), q8_(q8), workers_(team->size()) {}
+  /// `q8`: the kernel of rows in q8_0. `prompt`: those of prompt rows, nullptr: the ones of all rows.
+  CpuAttention(ThreadTeam* team, const KernelSet* kernels, const RowTypeKernel* q8, const PromptKernels* prompt)
+      : team_(team), kernels_(kernels), q8_(q8), prompt_(prompt), workers_(team->size()) {}
 
   void Run(const AttentionArgs& args);
 
@@ -59,7 +59,8 @@ class CpuAttention {
     std::vector<StepMask> masks;
     LineVector<std::byte> block;        ///< an assembled block of keys or values
     LineVector<std::byte> step_values;  ///< values of a step that hides some
-    // Of values in q8_0.
+    LineVector<std::byte> unpacked_keys, unpacked_values;  ///< of a step, where products read another form
+    // Of values that have scales.
     LineVector<float> value_scales;  ///< [rows, kKeyStep]
     LineVector<int32_t> sums;        ///< [rows, dim]
 
@@ -80,6 +81,8 @@ class CpuAttention {
   template <class Use>
   void ForAssembled(const Plan& plan, const Unit& unit, const Step& step, bool keys, Worker& worker, Use&& use) const;
   const std::byte* StepValues(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
+  const std::byte* Readable(const Plan& plan, const Step& step, bool keys, const std::byte* stored,
+                            Worker& worker) const;
   void GatherValueScales(const Plan& plan, const Step& step, const std::byte* values, Worker& worker) const;
   void SpreadValueScales(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
@@ -90,6 +93,7 @@ class CpuAttention {
   ThreadTeam* team_;
   const KernelSet* kernels_;
   const RowTypeKernel* q8_;
+  const PromptKernels* prompt_;
   std::vector<Worker> workers_;
   LineVector<float> partials_;
 };

@@ -97,7 +97,8 @@ class CpuBackend final : public Backend {
         team_(options.threads),
         matmul_(&team_, kernels_, floats),
         int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
-        attention_(&team_, kernels_, &ChooseQ8(isa, features)) {}
+        attention_(&team_, kernels_, &ChooseQ8(isa, features),
+                   isa == CpuIsa::kAvx2 && stored ? &Avx2Prompt() : nullptr) {}
 
   BackendInfo Describe() const override {
     return {"cpu",

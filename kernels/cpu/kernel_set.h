@@ -30,10 +30,10 @@ struct SoftmaxRows {
   float* acc = nullptr;                ///< [n, dim]
   float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, in the
                             ///< form that `accumulate` reads, from the row's first byte on
-  // Of values in q8_0 only.
+  // Of values that have scales only.
   const float* value_scales = nullptr;  ///< [kKeyStep] of the step, of all rows or (stride kKeyStep) of each
   int value_scale_stride = 0;
-  int32_t* sums = nullptr;  ///< [n, dim] integer products of the step so far
+  int32_t* sums = nullptr;  ///< [n, dim] integer products of the step so far, zeroed by `softmax`
 
   SoftmaxRows Slice(int first, int n) const {
     return {n,
@@ -80,6 +80,12 @@ struct RowTypeKernel {
   void (*accumulate)(const SoftmaxRows& rows, const BlockRun& values, const Ahead& ahead) = nullptr;
   /// After the last run of a step; nullptr: nothing to do.
   void (*settle)(const SoftmaxRows& rows) = nullptr;
+  /// Where the scales of a block's 64 values begin, f32; nullptr: values have none.
+  int64_t (*scale_offset)(int dim) = nullptr;
+  /// Blocks in the form that `score` and `accumulate` read, `unpacked_bytes` of each; nullptr: they read them as stored.
+  void (*unpack_keys)(const std::byte* block, int dim, std::byte* to) = nullptr;
+  void (*unpack_values)(const std::byte* block, int dim, std::byte* to) = nullptr;
+  int64_t (*unpacked_bytes)(int dim) = nullptr;
 };
 
 /// A block of q8_0 rows: keys as [dim / 4, 64, 4] signed bytes; values as [16, dim, 4], the four being keys i, i + 16,
@@ -119,6 +125,12 @@ const KernelSet& Avx2Kernels();
 const KernelSet& Avx512Kernels();      ///< f32 arithmetic for every row type
 const KernelSet& Avx512Bf16Kernels();  ///< bf16 rows by pair dot products
 const KernelSet& AmxKernels();         ///< bf16 rows by tiles
+
+/// Attention of prompt rows, where it differs from that of generated ones.
+struct PromptKernels {
+  RowTypeKernel f16, bf16;
+};
+const PromptKernels& Avx2Prompt();
 
 /// Attention over rows in q8_0: the same bits whichever it is.
 const RowTypeKernel& Avx2Q8();

@@ -89,11 +89,11 @@ struct alignas(64) ValueProducts {
 inline void MultiplyValues(const SoftmaxRows& rows, int r, const BlockRun& values, int col, ValueProducts& products) {
   constexpr int64_t kStride = kScoreStride * 4;
   const auto* p = reinterpret_cast<const std::byte*>(rows.scores + int64_t{r} * kScoreStride);
-  p += values.first * kQuadBytes;
+  p += values.first * kProbabilityBytes;
   const std::byte* quads = values.data + col * 4;
   const int64_t value_stride = int64_t{rows.dim} * 4;
   ZeroAccumulators();
-  for (int b = 0; b < values.count; ++b, p += kQuadBytes, quads += Q8BlockBytes(rows.dim)) {
+  for (int b = 0; b < values.count; ++b, p += kProbabilityBytes, quads += Q8BlockBytes(rows.dim)) {
     _tile_loadd(4, p, kStride);
     _tile_loadd(6, quads, value_stride);
     _tile_loadd(5, p + kKeyBlock, kStride);
@@ -140,7 +140,7 @@ void AccumulateByTiles(const SoftmaxRows& rows, const BlockRun& values, const Ah
 }  // namespace
 
 const RowTypeKernel& AmxQ8() {
-  static const RowTypeKernel kernel{PrepareQ8, 1, ScoreByTiles, SoftmaxQ8, AccumulateByTiles, SettleQ8};
+  static const RowTypeKernel kernel{PrepareQ8, 1, ScoreByTiles, SoftmaxIntegers, AccumulateByTiles, SettleQ8, Q8ScaleOffset};
   return kernel;
 }
 

@@ -51,7 +51,7 @@ inline I32x16 Dot(I32x16 sum, const KeyQuads& keys, const std::byte* quad) {
 }
 
 /// P of four keys per lane: words (a, c) of all lanes, then words (b, d), for products of words.
-inline void StoreQuads(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {
+inline void StoreProbabilities(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {
   const auto words = [](__m256 first, __m256 second) {
     return _mm256_or_si256(_mm256_cvtps_epi32(first), _mm256_slli_epi32(_mm256_cvtps_epi32(second), 16));
   };

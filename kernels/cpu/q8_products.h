@@ -3,13 +3,13 @@
 #include "kernels/cpu/q8_rows.h"
 
 /// Products over q8_0 rows by vectors, included by the files compiled for one instruction set. Such a file defines
-/// before, beside `StoreQuads`,
+/// before, beside `StoreProbabilities`,
 ///   kScoreRows, kScoreVectors    query rows and vectors of 16 keys whose sums one pass keeps in registers
 ///   kValueRows, kValueVectors    the same for vectors of 16 elements of the head
 ///   KeyQuads::Load(p)            16 keys, 4 signed bytes of each
 ///   DotStart(sum of q)           where a sum of `Dot` begins
 ///   Dot(sum, keys, quad)         sum + four products per lane, quad: four elements of a query, for every lane. Exact
-///   ValueSums, Add(sums, values, quad)  sums of P v: values [16][4] signed bytes, quad: where `StoreQuads` left the
+///   ValueSums, Add(sums, values, quad)  sums of P v: values [16][4] signed bytes, quad: where `StoreProbabilities` left the
 ///                                P of the four keys. Exact
 ///   Total(sums)                  the sums themselves
 namespace longshot {
@@ -74,7 +74,7 @@ inline void ValueTile(const SoftmaxRows& rows, int row, const BlockRun& values, 
   for (int block = 0; block < values.count; ++block) {
     const std::byte* quads = values.data + block * Q8BlockBytes(rows.dim);
     const std::byte* p = reinterpret_cast<const std::byte*>(rows.scores + int64_t{row} * kScoreStride) +
-                         (values.first + block) * kQuadBytes;
+                         (values.first + block) * kProbabilityBytes;
     for (int i = 0; i < 16; ++i) {
       if (i % 8 == 0) prefetch.Part();
       U8x64 element[V];
@@ -104,7 +104,9 @@ void AccumulateQ8(const SoftmaxRows& rows, const BlockRun& values, const Ahead& 
   }
 }
 
-RowTypeKernel Q8Kernel() { return {PrepareQ8, kQueryBytes, ScoreQ8, SoftmaxQ8, AccumulateQ8, SettleQ8}; }
+RowTypeKernel Q8Kernel() {
+  return {PrepareQ8, kQueryBytes, ScoreQ8, SoftmaxIntegers, AccumulateQ8, SettleQ8, Q8ScaleOffset};
+}
 
 }  // namespace
 }  // namespace longshot

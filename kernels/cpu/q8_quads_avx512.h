@@ -14,7 +14,7 @@ inline void StoreQuery(const int8_t* quants, int dim, std::byte* to) {
 }
 
 /// P of four keys per lane: the high bytes of all quads, then the low bytes, each for products of bytes.
-inline void StoreQuads(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {
+inline void StoreProbabilities(F32x16 a, F32x16 b, F32x16 c, F32x16 d, std::byte* to) {
   const __m512i low = _mm512_set1_epi16(0x00ff);
   // Words (a, c) and (b, d) of each lane, so that bytes a, b, c, d come together by shifts within words.
   const __m512i ac = _mm512_or_si512(_mm512_cvtps_epi32(a.v), _mm512_slli_epi32(_mm512_cvtps_epi32(c.v), 16));

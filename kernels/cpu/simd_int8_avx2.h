@@ -69,6 +69,16 @@ inline F32x16 LoadI8(const std::byte* p) {
           _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
 }
 
+/// Lane by lane the larger of a, not negative, and the magnitude of b; a NaN is larger than every number.
+inline F32x16 LargerMagnitudes(F32x16 a, F32x16 b) {
+  const auto larger = [](__m256 x, __m256 y) {
+    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+    return _mm256_castsi256_ps(
+        _mm256_max_epu32(_mm256_castps_si256(x), _mm256_and_si256(_mm256_castps_si256(y), magnitude)));
+  };
+  return {larger(a.lo, b.lo), larger(a.hi, b.hi)};
+}
+
 inline float ReduceMaxMagnitude(F32x16 a, F32x16 b) {
   const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
   const auto bits = [&](__m256 x) { return _mm256_and_si256(_mm256_castps_si256(x), magnitude); };
@@ -90,6 +100,18 @@ inline int32_t StoreRounded(F32x16 a, int8_t* p) {
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
   return _mm_cvtsi128_si32(s);
+}
+
+/// Sixteen floats, rounded to words; those beyond 16 bits go to the nearest.
+inline __m256i RoundedWords(F32x16 a) {
+  return _mm256_permute4x64_epi64(_mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)), 0xd8);
+}
+/// A pair of words in each of sixteen lanes. REQUIRES: they fit 16 bits.
+inline U8x64 WordPairs(F32x16 even, F32x16 odd) {
+  const auto both = [](__m256 first, __m256 second) {
+    return _mm256_blend_epi16(_mm256_cvtps_epi32(first), _mm256_slli_epi32(_mm256_cvtps_epi32(second), 16), 0xaa);
+  };
+  return {both(even.lo, odd.lo), both(even.hi, odd.hi)};
 }
 
 }  // namespace

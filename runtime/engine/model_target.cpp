@@ -65,7 +65,8 @@ MatrixView ModelTarget::Feed(SequenceId sequence, std::span<const Token> tokens,
                                              .topology = chain,
                                              .kv = &store_.buffer(sequence),
                                              .logits = logit_rows > 0,
-                                             .logits_begin = rows - logit_rows},
+                                             .logits_begin = rows - logit_rows,
+                                             .prompt = true},
                                             scratch_);
   store_.CommitPrefill(sequence, rows);
   return logits;

@@ -186,7 +186,8 @@ void Model::Attend(const Layer& layer, int index, const ForwardArgs& args, Scrat
                        .layer = index,
                        .topology = args.topology,
                        .first_row = args.first_row,
-                       .views = (args.view ? args.view : &full_view_)->Layer(index)});
+                       .views = (args.view ? args.view : &full_view_)->Layer(index),
+                       .prompt = args.prompt});
   backend_->Matmul({.x = attention,
                     .weights = layer.output.get(),
                     .y = hidden,

@@ -42,6 +42,7 @@ struct ForwardArgs {
   const KvView* view = nullptr;  ///< nullptr: full
   bool logits = true;            ///< final norm and head, for rows [logits_begin, T)
   int64_t logits_begin = 0;
+  bool prompt = false;  ///< rows of a prompt (`AttentionArgs`)
 };
 
 /// Immutable weights and config of a decoder (Llama, Qwen2, Qwen3). Every method is const; scratch and KV are

@@ -21,6 +21,7 @@ struct AttentionCase {
   int64_t base = 0;
   std::vector<int32_t> parent, depth;
   bool chain = false;
+  bool prompt = false;
   int64_t first_row = 0;
   std::vector<std::vector<KeyRange>> ranges = {{}};  ///< one entry or [K]
   int64_t tail_begin = 0;
@@ -83,9 +84,9 @@ inline std::vector<int64_t> AttentionCase::Path(int64_t node) const {
 }
 
 inline std::string AttentionCase::Describe() const {
-  return fmt::format("seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} ranges {} tail {}",
+  return fmt::format("seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} prompt {} ranges {} tail {}",
                      seed, geometry.kv_heads, heads, geometry.head_dim, Info(geometry.k_type).name,
-                     Info(geometry.v_type).name, base, rows(), first_row, chain, ranges[0].size(), tail_begin);
+                     Info(geometry.v_type).name, base, rows(), first_row, chain, prompt, ranges[0].size(), tail_begin);
 }
 
 inline void SetTopology(AttentionCase& c, Draws& draws, Shape shape, int64_t rows) {
@@ -171,7 +172,8 @@ inline std::vector<float> Attend(Backend& backend, KvBuffer& kv, const Attention
                      .layer = AttentionCase::kLayer,
                      .topology = c.topology(),
                      .first_row = c.first_row,
-                     .views = views});
+                     .views = views,
+                     .prompt = c.prompt});
   return out.Get();
 }
 

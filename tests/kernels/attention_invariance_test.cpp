@@ -160,8 +160,9 @@ TEST(AttentionInvariance, PrefillChunksDoNotShow) {
     CpuOptions team = options;
     team.threads = 2;
     const auto one = MakeCpuBackend(options), two = MakeCpuBackend(team);
-    for (uint64_t number = 0; number < 6; ++number) {
-      const AttentionCase c = MakeCase(number, Shape::kChain, 130);
+    for (uint64_t number = 0; number < 12; ++number) {
+      AttentionCase c = MakeCase(number / 2, Shape::kChain, 130);
+      c.prompt = number % 2 == 0;
       const std::vector<float> whole = Attend(*one, c);
       for (const int64_t chunk : {1, 16, 33, 64, 100}) {
         for (int64_t begin = 0; begin < c.rows(); begin += chunk) {

@@ -37,6 +37,14 @@ AttentionCase MakeCase(uint64_t number, int64_t rows) {
   return c;
 }
 
+/// Makes the case one of prompt rows, a chain, and draws its rows again.
+void SetTopologyOfPrompt(AttentionCase& c) {
+  Draws draws(c.seed + 1);
+  SetTopology(c, draws, Shape::kChain, c.rows());
+  c.prompt = true;
+  SetRows(c, draws);
+}
+
 double Norm(const float* x, int64_t n) {
   double squares = 0;
   for (int64_t i = 0; i < n; ++i) squares += double{x[i]} * x[i];
@@ -64,7 +72,19 @@ double KeyNorm(const AttentionCase& c) {
 /// With values in q8_0 a probability times a scale is rounded to half a unit, 2^-15 of a power of two that is at most
 /// twice the largest scale and twice the largest probability of its step of 256 keys: over such a step 256 * 2^-14 of
 /// the largest |v| times that probability, and these sum up to at most one.
-std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
+///
+/// Prompt rows may be attended in integers (`words`), if keys and values are in 16 bits. q and k are rounded to half a
+/// unit of 1/4095 (1/1023 in heads beyond 128) of their largest element, which adds sqrt(D) / 2 of such units for each of
+/// both; probabilities as with q8_0; v to half of 1/1023 of its largest element, which no |v| exceeds.
+struct Arithmetic {
+  bool bf16 = false;   ///< rows of type bf16 are multiplied as bf16
+  bool words = false;  ///< 16-bit rows are multiplied as integers
+};
+std::vector<double> Tolerance(const AttentionCase& c, const Arithmetic& arithmetic) {
+  const bool bf16 = arithmetic.bf16;
+  const auto in_words = [&](DType type) {
+    return arithmetic.words && c.prompt && (type == DType::kF16 || type == DType::kBF16);
+  };
   constexpr double kUnit = 0x1p-24, kHalf = 0x1p-8;
   const auto reference = MakeReferenceBackend();
   AttentionCase sizes = c;
@@ -72,8 +92,10 @@ std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
   for (float& x : sizes.v) x = std::abs(x);
   const std::vector<float> mean = Attend(*reference, sizes);
   const int dim = c.geometry.head_dim;
+  const double word_unit = 0.5 / 4095 + 0.5 / (dim <= 128 ? 4095 : 1023);
   const double keys = KeyNorm(c),
-               score_eps = (dim + 4) * kUnit + (bf16 && c.geometry.k_type == DType::kBF16 ? kHalf : 0);
+               score_eps = (dim + 4) * kUnit + (bf16 && c.geometry.k_type == DType::kBF16 ? kHalf : 0) +
+                           (in_words(c.geometry.k_type) ? std::sqrt(static_cast<double>(dim)) * word_unit : 0);
   const double value_eps = 6e-7 + static_cast<double>(c.base + c.rows() + 16) * kUnit +
                            (bf16 && c.geometry.v_type == DType::kBF16 ? kHalf : 0);
   double largest = 0;
@@ -81,7 +103,9 @@ std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
     for (const float x : *v) largest = std::max(largest, double{x});
   }
   const auto step_keys = static_cast<double>(std::min<int64_t>(256, c.base + c.rows()));
-  const double rounding = c.geometry.v_type == DType::kQ8_0 ? step_keys * 0x1p-14 * largest : 0;
+  const bool words = in_words(c.geometry.v_type);
+  const double rounding =
+      (c.geometry.v_type == DType::kQ8_0 || words ? step_keys * 0x1p-14 : 0) * largest + (words ? largest / 2046 : 0);
   std::vector<double> tolerance(mean.size());
   for (size_t i = 0; i < mean.size(); ++i) {
     const size_t head = i / static_cast<size_t>(dim) * static_cast<size_t>(dim);
@@ -92,10 +116,10 @@ std::vector<double> Tolerance(const AttentionCase& c, bool bf16) {
   return tolerance;
 }
 
-testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& got, bool bf16) {
+testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& got, const Arithmetic& arithmetic) {
   const auto reference = MakeReferenceBackend();
   const std::vector<float> want = Attend(*reference, c);
-  const std::vector<double> tolerance = Tolerance(c, bf16);
+  const std::vector<double> tolerance = Tolerance(c, arithmetic);
   for (size_t i = 0; i < want.size(); ++i) {
     if (std::abs(double{got[i]} - want[i]) <= tolerance[i]) continue;  // a NaN fails
     return testing::AssertionFailure() << c.Describe() << ": row "
@@ -106,10 +130,9 @@ testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& 
   return testing::AssertionSuccess();
 }
 
-/// Whether rows of type bf16 are multiplied as bf16 on this path.
-bool MultipliesBf16(const Backend& backend) {
+Arithmetic ArithmeticOf(const Backend& backend) {
   const std::string path = backend.Describe().numeric_path;
-  return path != "avx2 f32" && path != "avx512 f32";
+  return {.bf16 = !path.starts_with("avx2") && path != "avx512 f32", .words = path == "avx2 int8/f32"};
 }
 
 TEST(Attention, EveryPathAgreesWithTheDefinition) {
@@ -119,7 +142,7 @@ TEST(Attention, EveryPathAgreesWithTheDefinition) {
     const auto backend = MakeCpuBackend(team);
     for (uint64_t number = 0; number < 140; ++number) {
       const AttentionCase c = MakeCase(number, kRows[number / 3 % std::size(kRows)]);
-      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+      EXPECT_TRUE(Near(c, Attend(*backend, c), ArithmeticOf(*backend)));
     }
   });
 }
@@ -129,7 +152,21 @@ TEST(Attention, LongChainsAndTreesAgreeWithTheDefinition) {
     const auto backend = MakeCpuBackend(options);
     for (uint64_t number = 500; number < 508; ++number) {
       AttentionCase c = MakeCase(number, number % 2 == 0 ? 200 : 100);
-      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+      EXPECT_TRUE(Near(c, Attend(*backend, c), ArithmeticOf(*backend)));
+    }
+  });
+}
+
+TEST(Attention, PromptRowsAgreeWithTheDefinition) {
+  ForEachNumericPath([](const CpuOptions& options) {
+    CpuOptions team = options;
+    team.threads = 2;
+    const auto backend = MakeCpuBackend(team);
+    for (uint64_t number = 1000; number < 1100; ++number) {
+      AttentionCase c = MakeCase(number, kRows[number / 3 % std::size(kRows)]);
+      if (number % 10 == 0) c.geometry.head_dim = 256;
+      SetTopologyOfPrompt(c);
+      EXPECT_TRUE(Near(c, Attend(*backend, c), ArithmeticOf(*backend)));
     }
   });
 }
@@ -145,7 +182,7 @@ TEST(Attention, RangesReachNoRowOfThePass) {
       SetTopology(c, draws, shape, 17);
       c.ranges = {{{0, 10}, {c.base - 1, c.base + 500}}};
       c.tail_begin = c.base + 600;
-      EXPECT_TRUE(Near(c, Attend(*backend, c), MultipliesBf16(*backend)));
+      EXPECT_TRUE(Near(c, Attend(*backend, c), ArithmeticOf(*backend)));
     }
   });
 }
@@ -162,7 +199,7 @@ TEST(Attention, ExtremeScoresStayFinite) {
       for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << c.Describe();
       // The largest score takes all: f32 agrees to the bit budget even so.
       if (type != DType::kF32) continue;
-      EXPECT_TRUE(Near(c, got, false));
+      EXPECT_TRUE(Near(c, got, {}));
     }
   });
 }
