@@ -182,12 +182,28 @@ void FinishRow(const PartialRow& row, int head_dim, float* out) {
   for (int d = 0; d < head_dim; ++d) out[d] = row.acc[d] / *row.sum;
 }
 
+double MultiplyAdds(int64_t rounds) {
+  constexpr int kSums = kProductRows * kProductVectors;
+  const F32x16 x = F32x16::Set(0.5f), y = F32x16::Set(0.25f);
+  F32x16 sums[kSums];
+  for (F32x16& sum : sums) sum = y;
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 24
+    for (int s = 0; s < kSums; ++s) sums[s] = Fma(sums[s], x, y);
+  }
+  F32x16 total = F32x16::Zero();
+  for (const F32x16& sum : sums) total = total + sum;
+  // Every sum has gone to 1/2; asking for them keeps the loop.
+  return ReduceAdd(total) > 0.0f ? 2.0 * 16 * kSums * static_cast<double>(rounds) : 0.0;
+}
+
 KernelSet F32Kernels() {
   KernelSet set{NormF32, NormBf16, SwiGlu, Rotate, MergePartial, FinishRow, nullptr, nullptr, {}, {}, {}};
   const auto softmax = Softmax<F32Probabilities>;
   set.f32 = {PrepareF32, 4, ScoreInF32<F32Format>, softmax, AccumulateInF32<F32Format>};
   set.f16 = {PrepareF32, 4, ScoreInF32<F16Format>, softmax, AccumulateInF32<F16Format>};
   set.bf16 = {PrepareF32, 4, ScoreInF32<Bf16Format>, softmax, AccumulateInF32<Bf16Format>};
+  set.multiply_adds = MultiplyAdds;
   return set;
 }
 

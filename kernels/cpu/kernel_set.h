@@ -119,6 +119,8 @@ struct KernelSet {
   void (*enter)() = nullptr;
   void (*leave)() = nullptr;
   RowTypeKernel f32, f16, bf16;
+  /// Does `rounds` of f32 multiply-adds on registers and returns their operations: what no product exceeds in f32.
+  double (*multiply_adds)(int64_t rounds) = nullptr;
 };
 
 const KernelSet& Avx2Kernels();

@@ -2,7 +2,7 @@
 
 namespace longshot {
 namespace {
-/// Register tile of a product: 6 rows by one vector (two registers) take 12 of the 16 registers, B two more.
+/// Register tile of a product: 4 rows by one vector (two registers) take 8 of the 16 registers, more spill.
 constexpr int kProductRows = 4, kProductVectors = 1;
 }  // namespace
 }  // namespace longshot

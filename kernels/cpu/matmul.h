@@ -26,7 +26,8 @@ class CpuMatmul {
   std::unique_ptr<PackedWeights> Pack(int64_t outputs, int64_t inputs, const RowReader& rows);
   int64_t PackedBytes(int64_t outputs, int64_t inputs) const;
   void Run(const MatmulArgs& args);
-  /// Operations per second of one large product of the library per worker: what a benchmark calls the roof.
+  /// Operations per second of large products, or of f32 multiply-adds on registers where those are faster: what a
+  /// benchmark calls the roof.
   double PeakRate();
 
  private:
@@ -34,6 +35,9 @@ class CpuMatmul {
   struct Weights;
   struct Worker;
 
+  /// One large product of the library per worker.
+  double LibraryRate();
+  double RegisterRate();
   int64_t ElementBytes() const { return type_ == WeightType::kBF16 ? 2 : 4; }
   int64_t ChunkOutputs(int64_t outputs, int64_t inputs) const;
   dnnl::matmul::primitive_desc LibraryProduct(int64_t rows, int64_t outputs, int64_t inputs) const;
