@@ -147,7 +147,7 @@ class Bench {
       return watch.LapMs();
     }
     if (entry.n_gen > 0) {
-      for (const Token& token : tokens) sequence_.FeedForLogits({&token, 1});
+      for (const Token& token : tokens) sequence_.FeedForLogits({&token, 1}, /*prompt=*/false);
       return watch.LapMs();
     }
     for (int i = 0; i < kPassesPerSample; ++i) sequence_.Verify(tokens);

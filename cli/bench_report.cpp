@@ -65,7 +65,7 @@ ordered_json EntryJson(const BenchSetting& setting, const BenchEntry& entry) {
 }
 
 std::string Markdown(const BenchSetting& setting, std::span<const BenchEntry> entries) {
-  std::string out = fmt::format("{}, {}, {} threads; probed: read {:.1f} GB/s, products {:.2f} TFLOP/s\n\n",
+  std::string out = fmt::format("{}, {}, {} threads; probed: read {:.1f} GB/s, products of floats {:.2f} TFLOP/s\n\n",
                                 setting.backend.device, setting.backend.numeric_path, setting.backend.threads,
                                 setting.roofs.bytes_per_ms / 1e6, setting.roofs.flops_per_ms / 1e9);
   out += fmt::format("| {:<24} | {:>10} | {:>8} | {:>8} | {:>18} | {:>20} | {:>12} | {:>5} |\n", "model", "size",

@@ -48,16 +48,18 @@ struct PerplexityOptions {
 /// Most rows of a pass that is scored, whose logits are held at once; passes that are not take -ub rows.
 constexpr int64_t kLogitRows = 32;
 
-/// Scores one window from an empty cache: position i predicts token i + 1, from `first_scored` on.
+/// Scores one window from an empty cache: position i predicts token i + 1, from `first_scored` on. Scored rows are a
+/// prompt's, or, one row a pass, those of decoding.
 void ScoreWindow(BareSequence& sequence, std::span<const Token> window, int64_t first_scored, int64_t pass_rows,
-                 int64_t vocab, Likelihood& total) {
+                 bool decode, Likelihood& total) {
   sequence.Truncate(0);
   sequence.Feed(window.first(static_cast<size_t>(first_scored)));
   const int64_t last = static_cast<int64_t>(window.size()) - 1;  // predicts nothing in this window
   for (int64_t begin = first_scored; begin < last; begin += pass_rows) {
     const int64_t rows = std::min(pass_rows, last - begin);
     const std::span<const float> logits =
-        sequence.FeedForLogits(window.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)));
+        sequence.FeedForLogits(window.subspan(static_cast<size_t>(begin), static_cast<size_t>(rows)), !decode);
+    const int64_t vocab = std::ssize(logits) / rows;
     for (int64_t row = 0; row < rows; ++row) {
       total.Add(NegativeLogLikelihood(logits.subspan(static_cast<size_t>(row * vocab), static_cast<size_t>(vocab)),
                                       window[static_cast<size_t>(begin + row + 1)]));
@@ -79,7 +81,7 @@ std::vector<Token> ReadTokens(const PerplexityOptions& options, const Tokenizer&
 
 /// llama.cpp scores whole windows only; with --all the remainder is a shorter window of its own.
 Likelihood ScoreText(BareSequence& sequence, std::span<const Token> tokens, const PerplexityOptions& options,
-                     int64_t logit_rows, int64_t vocab, Token bos) {
+                     int64_t logit_rows, Token bos) {
   Likelihood total;
   Progress progress("perplexity");
   const int64_t size = static_cast<int64_t>(tokens.size());
@@ -89,7 +91,7 @@ Likelihood ScoreText(BareSequence& sequence, std::span<const Token> tokens, cons
     const auto source = tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(length));
     std::vector<Token> window(source.begin(), source.end());
     if (bos != kNoToken) window[0] = bos;
-    ScoreWindow(sequence, window, options.all ? 0 : options.ctx_size / 2, logit_rows, vocab, total);
+    ScoreWindow(sequence, window, options.all ? 0 : options.ctx_size / 2, logit_rows, options.decode, total);
     progress.Show(begin + length, size);
   }
   progress.Finish();
@@ -123,8 +125,8 @@ int RunPerplexity(std::span<const std::string> arguments) {
   RequireMemory(*backend, *file, BareSequence::Memory(settings));
   const auto model = LoadModel(*backend, file, config);
   BareSequence sequence(model.get(), settings);
-  const Likelihood total = ScoreText(sequence, tokens, options, logit_rows, config.vocab_size,
-                                     tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
+  const Likelihood total =
+      ScoreText(sequence, tokens, options, logit_rows, tokenizer.adds_bos() ? tokenizer.bos() : kNoToken);
   const double perplexity = total.Perplexity();
   WriteOutput(
       fmt::format("tokens scored: {}\nmean negative log-likelihood: {:.6f} +/- {:.6f}\n"

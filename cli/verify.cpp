@@ -98,18 +98,24 @@ struct Difference {
   double margin = 0;  ///< between the two largest logits there
 };
 
-/// Scores the position behind the shared tokens by itself.
+/// Scores the position behind the shared tokens by itself, as plain decoding comes to it.
 void Judge(ModelTarget& target, std::span<const Token> prompt, std::span<const Token> shared, Difference& difference) {
-  std::vector<Token> tokens(prompt.begin(), prompt.end());
-  tokens.insert(tokens.end(), shared.begin(), shared.end());
-  const SequenceId sequence = target.Open(std::ssize(tokens));
+  const SequenceId sequence = target.Open(std::ssize(prompt) + std::ssize(shared));
   PrefillRequest prefill;
   prefill.sequence = sequence;
-  prefill.tokens = std::span(tokens).first(tokens.size() - 1);
+  prefill.tokens = prompt.first(prompt.size() - 1);
   if (!prefill.tokens.empty()) target.Prefill(prefill);
-  const TokenTree tree(tokens.back());
-  const ScoreRequest request{.sequence = sequence, .tree = &tree};
-  const std::span<const float> logits = target.Score({&request, 1})[0].Logits(0);
+  const auto score = [&](Token token) {
+    const TokenTree tree(token);
+    const ScoreRequest request{.sequence = sequence, .tree = &tree};
+    return target.Score({&request, 1})[0].Logits(0);
+  };
+  std::span<const float> logits = score(prompt.back());
+  for (const Token token : shared) {
+    const NodeId root = 0;
+    target.Commit(sequence, {&root, 1});
+    logits = score(token);
+  }
   std::vector<float> sorted(logits.begin(), logits.end());
   std::nth_element(sorted.begin(), sorted.begin() + 1, sorted.end(), std::greater<>());
   difference.margin = *std::max_element(sorted.begin(), sorted.begin() + 1) - sorted[1];

@@ -145,7 +145,7 @@ struct AttentionArgs {
 
 struct BackendInfo {
   std::string name;          ///< "cpu", "reference", "cuda"
-  std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", "avx2 int8/f32", ...
+  std::string numeric_path;  ///< what results depend on: "amx bf16", "avx512 f32", "avx2 int8/int16/f32", ...
   std::string device;        ///< processor or GPU name
   int threads = 1;
 };
@@ -156,8 +156,8 @@ class Backend {
   virtual BackendInfo Describe() const = 0;
   /// Whether the host may read backend addresses after `Synchronize`; where not, `Download` is the only way.
   virtual bool host_addressable() const { return false; }
-  /// Operations per second of large plain products in this numeric path, probed now: the roof that benchmarks compare
-  /// with. 0: not probed.
+  /// Operations per second of large products of floats in this numeric path, or of multiply-adds on registers, probed
+  /// now: the roof that benchmarks compare with. Products of integers may exceed it. 0: not probed.
   virtual double PeakProductRate() { return 0; }
 
   // Memory.

@@ -27,7 +27,7 @@ BareSequence::BareSequence(const Model* model, const Options& options)
   std::iota(depths_.begin(), depths_.end(), 0);
 }
 
-MatrixView BareSequence::Pass(std::span<const Token> tokens, bool logits) {
+MatrixView BareSequence::Pass(std::span<const Token> tokens, bool logits, bool prompt) {
   ForwardArgs args;
   args.tokens = tokens;
   args.topology = {.base = length(),
@@ -36,7 +36,7 @@ MatrixView BareSequence::Pass(std::span<const Token> tokens, bool logits) {
                    .chain = true};
   args.kv = &store_.buffer(sequence_);
   args.logits = logits;
-  args.prompt = !logits;
+  args.prompt = prompt;
   const MatrixView out = model_->Forward(args, scratch_);
   model_->backend().Synchronize();
   return out;
@@ -45,14 +45,14 @@ MatrixView BareSequence::Pass(std::span<const Token> tokens, bool logits) {
 void BareSequence::Feed(std::span<const Token> tokens) {
   while (!tokens.empty()) {
     const auto chunk = tokens.first(std::min(tokens.size(), static_cast<size_t>(options_.pass_rows)));
-    Pass(chunk, false);
+    Pass(chunk, /*logits=*/false, /*prompt=*/true);
     store_.CommitPrefill(sequence_, static_cast<int64_t>(chunk.size()));
     tokens = tokens.subspan(chunk.size());
   }
 }
 
-std::span<const float> BareSequence::FeedForLogits(std::span<const Token> tokens) {
-  const MatrixView view = Pass(tokens, true);
+std::span<const float> BareSequence::FeedForLogits(std::span<const Token> tokens, bool prompt) {
+  const MatrixView view = Pass(tokens, /*logits=*/true, prompt);
   logits_.resize(static_cast<size_t>(view.rows * view.cols));
   CHECK(view.stride == view.cols, "logits of a pass are one block");
   model_->backend().Download(view.data, logits_);
@@ -61,6 +61,6 @@ std::span<const float> BareSequence::FeedForLogits(std::span<const Token> tokens
   return logits_;
 }
 
-void BareSequence::Verify(std::span<const Token> tokens) { Pass(tokens, true); }
+void BareSequence::Verify(std::span<const Token> tokens) { Pass(tokens, /*logits=*/true, /*prompt=*/false); }
 
 }  // namespace longshot

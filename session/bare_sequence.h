@@ -29,18 +29,18 @@ class BareSequence {
   BareSequence(const Model* model, const Options& options);
 
   int64_t length() const { return store_.committed(sequence_); }
-  /// Commits tokens, `pass_rows` at a time, without logits.
+  /// Commits tokens of a prompt, `pass_rows` at a time, without logits.
   void Feed(std::span<const Token> tokens);
-  /// Commits one pass and returns logits [T, V] of its rows, valid until the next pass.
-  /// REQUIRES: at most `logit_rows` tokens.
-  std::span<const float> FeedForLogits(std::span<const Token> tokens);
+  /// Commits one pass, of `prompt` or of generated rows, and returns logits [T, V] of its rows, valid until the next
+  /// pass. REQUIRES: at most `logit_rows` tokens.
+  std::span<const float> FeedForLogits(std::span<const Token> tokens, bool prompt);
   /// One verification pass over a chain of `tokens`, dropped again. REQUIRES: at most `logit_rows` tokens.
   void Verify(std::span<const Token> tokens);
   /// Forgets tokens from `length` on.
   void Truncate(int64_t length) { store_.Truncate(sequence_, length); }
 
  private:
-  MatrixView Pass(std::span<const Token> tokens, bool logits);
+  MatrixView Pass(std::span<const Token> tokens, bool logits, bool prompt);
 
   const Model* model_;
   Options options_;

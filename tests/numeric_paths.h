@@ -27,7 +27,8 @@ struct NumericPath {
   CpuOptions options;
 };
 
-/// Every combination of instruction set and weight type that this processor runs, lowest first.
+/// Every combination of instruction set and type of floats that this processor runs, lowest first, and on AVX2 stored
+/// weights, with which prompt rows take a path of their own.
 inline std::vector<NumericPath> NumericPaths() {
   const CpuFeatures features = DetectCpu();
   const auto path = [](const char* name, CpuIsa isa, WeightType weights) {
@@ -37,7 +38,7 @@ inline std::vector<NumericPath> NumericPaths() {
     return NumericPath{name, options};
   };
   std::vector<NumericPath> paths = {path("avx2 f32", CpuIsa::kAvx2, WeightType::kF32),
-                                    path("avx2 int8/f32", CpuIsa::kAvx2, WeightType::kStored)};
+                                    path("avx2 int8/int16/f32", CpuIsa::kAvx2, WeightType::kStored)};
   if (features.avx512) paths.push_back(path("avx512 f32", CpuIsa::kAvx512, WeightType::kF32));
   if (features.avx512_bf16) paths.push_back(path("avx512 bf16", CpuIsa::kAvx512, WeightType::kBF16));
   if (features.amx_bf16) {

@@ -71,9 +71,8 @@ def llama_ms(binary, flash_attention):
         command += ["-o", "json", "-d", depth]
         if kind == "decode":
             command += ["-p", 0, "-n", count]
-        else:
-            # Few rows make one pass whatever the batch size, and a warm-up would read a whole prompt once more.
-            command += ["-p", count, "-n", 0, "--no-warmup"]
+        else:  # few rows make one pass whatever the batch size
+            command += ["-p", count, "-n", 0]
         return run(command)[0]["avg_ns"] / 1e6
 
     return measure

@@ -170,7 +170,8 @@ void CpuAttention::MakeRoom(const Plan& plan) {
     grow(worker.step_values, kStepBlocks * plan.kv.value_block_bytes());
     if (plan.keys.unpack_keys) grow(worker.unpacked_keys, kStepBlocks * plan.key_bytes());
     if (plan.values.unpack_values) grow(worker.unpacked_values, kStepBlocks * plan.value_bytes());
-    if (plan.has_value_scales()) grow(worker.value_scales, kRows * kKeyStep), grow(worker.sums, kRows * plan.dim);
+    if (plan.has_value_scales()) grow(worker.value_scales, kRows * kKeyStep);
+    if (plan.values.settle) grow(worker.sums, kRows * plan.dim);
   }
   // Partial results of the most rows that are split, at the longest context that the cache holds.
   const KvGeometry& geometry = plan.kv.geometry();
@@ -259,8 +260,7 @@ void CpuAttention::SpreadValueScales(const Plan& plan, const Unit& unit, const S
 
 void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const {
   const int64_t key_bytes = plan.key_bytes(), value_bytes = plan.value_bytes();
-  const std::byte* keys =
-      Readable(plan, step, true, plan.kv.KeyBlock(plan.args.layer, unit.head, step.first), worker);
+  const std::byte* keys = Readable(plan, step, true, plan.kv.KeyBlock(plan.args.layer, unit.head, step.first), worker);
   const std::byte* values = Readable(plan, step, false, StepValues(plan, unit, step, worker), worker);
   if (plan.has_value_scales()) GatherValueScales(plan, step, values, worker);
   const SoftmaxRows all = worker.Rows(plan, unit);

@@ -57,8 +57,8 @@ class CpuAttention {
     State chunk, total;
     LineVector<float> scores;
     std::vector<StepMask> masks;
-    LineVector<std::byte> block;        ///< an assembled block of keys or values
-    LineVector<std::byte> step_values;  ///< values of a step that hides some
+    LineVector<std::byte> block;                           ///< an assembled block of keys or values
+    LineVector<std::byte> step_values;                     ///< values of a step that hides some
     LineVector<std::byte> unpacked_keys, unpacked_values;  ///< of a step, where products read another form
     // Of values that have scales.
     LineVector<float> value_scales;  ///< [rows, kKeyStep]

@@ -60,6 +60,11 @@ const RowTypeKernel& ChooseQ8(CpuIsa isa, const CpuFeatures& features) {
   return isa != CpuIsa::kAvx2 && features.avx512_vnni ? Avx512VnniQ8() : Avx2Q8();
 }
 
+/// Weights held as floats keep floats throughout.
+const PromptKernels* ChoosePrompt(CpuIsa isa, bool stored) {
+  return isa == CpuIsa::kAvx2 && stored ? &Avx2Prompt() : nullptr;
+}
+
 std::string_view Name(CpuIsa isa) { return isa == CpuIsa::kAmx ? "amx" : isa == CpuIsa::kAvx512 ? "avx512" : "avx2"; }
 
 /// Holds oneDNN to the instruction set in force. The library listens once per process, before its first use, so what
@@ -97,12 +102,13 @@ class CpuBackend final : public Backend {
         team_(options.threads),
         matmul_(&team_, kernels_, floats),
         int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
-        attention_(&team_, kernels_, &ChooseQ8(isa, features),
-                   isa == CpuIsa::kAvx2 && stored ? &Avx2Prompt() : nullptr) {}
+        prompt_(ChoosePrompt(isa, stored)),
+        attention_(&team_, kernels_, &ChooseQ8(isa, features), prompt_) {}
 
   BackendInfo Describe() const override {
     return {"cpu",
-            fmt::format("{} {}{}", Name(isa_), stored_ ? "int8/" : "", floats_ == WeightType::kBF16 ? "bf16" : "f32"),
+            fmt::format("{} {}{}{}", Name(isa_), stored_ ? "int8/" : "", prompt_ != nullptr ? "int16/" : "",
+                        floats_ == WeightType::kBF16 ? "bf16" : "f32"),
             device_, team_.size()};
   }
 
@@ -155,6 +161,7 @@ class CpuBackend final : public Backend {
   ThreadTeam team_;
   CpuMatmul matmul_;
   Int8Matmul int8_matmul_;
+  const PromptKernels* prompt_;
   CpuAttention attention_;
 };
 

@@ -6,9 +6,10 @@
 namespace longshot {
 namespace {
 
-/// Register tile: the sums of words of 4 rows by 16 outputs take 8 of 16 registers; bytes have two sums.
+/// Register tile: up to 4 bits, sums of words of 4 rows by 16 outputs or of 2 by 32 take 8 of 16 registers; more bits
+/// have two sums.
 constexpr int TileRows(int bits) { return bits == 8 ? 2 : 4; }
-constexpr int TileHalves(int rows) { return rows <= 2 ? 2 : 1; }
+constexpr int TileHalves(int rows, int bits) { return rows * (bits == 8 ? 2 : 1) <= 2 ? 2 : 1; }
 constexpr int kFewRows = 4;
 
 /// Sums of pairs of products as words. The sum over kCount quads of kBits bits is flushed into 32 bits where it could
@@ -21,6 +22,7 @@ struct WordDots {
   I32x16 sum;
   __m256i lo, hi;
 
+  void Begin(I32x16 start) { sum = start; }
   template <int kNumber>
   [[gnu::always_inline]] void Add(__m256i quads_lo, __m256i quads_hi, I32x16 x) {
     const __m256i pairs_lo = _mm256_maddubs_epi16(quads_lo, x.lo), pairs_hi = _mm256_maddubs_epi16(quads_hi, x.hi);
@@ -32,8 +34,7 @@ struct WordDots {
     }
     if constexpr (kNumber % kFit == kFit - 1) {
       const __m256i ones = _mm256_set1_epi16(1);
-      const I32x16 words{_mm256_madd_epi16(lo, ones), _mm256_madd_epi16(hi, ones)};
-      sum = kNumber < kFit ? words : sum + words;
+      sum = sum + I32x16{_mm256_madd_epi16(lo, ones), _mm256_madd_epi16(hi, ones)};
     }
   }
 };
@@ -41,6 +42,7 @@ struct WordDots {
 template <int kBits, int kCount>
 struct Dots {
   WordDots<kBits, kCount> words;
+  void Begin(I32x16 start) { words.Begin(start); }
   template <int kNumber>
   [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
     words.template Add<kNumber>(quads.lo, quads.hi, x);
@@ -52,6 +54,10 @@ struct Dots {
 template <int kCount>
 struct Dots<8, kCount> {
   WordDots<4, kCount> low, high;
+  void Begin(I32x16 start) {
+    low.Begin(start);
+    high.Begin(I32x16::Set(0));
+  }
   template <int kNumber>
   [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
     const __m256i nibble = _mm256_set1_epi8(15);

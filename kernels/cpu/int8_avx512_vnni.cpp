@@ -10,15 +10,15 @@ constexpr int TileRows(int) { return 2; }
 #else
 constexpr int TileRows(int) { return 6; }
 #endif
-constexpr int TileHalves(int) { return 2; }
+constexpr int TileHalves(int, int) { return 2; }
 constexpr int kFewRows = 7;
 
 template <int kBits, int kCount>
 struct Dots {
   I32x16 sum;
+  void Begin(I32x16 start) { sum = start; }
   template <int kNumber>
   [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
-    if constexpr (kNumber == 0) sum = I32x16::Set(0);
     sum = {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
   }
   I32x16 Total() const { return sum; }

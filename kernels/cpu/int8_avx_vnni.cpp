@@ -5,15 +5,15 @@ namespace {
 
 /// Register tile: 2 rows by 16 outputs, twice 4 sums, 4 vectors of quads and one of the row, of 16 registers.
 constexpr int TileRows(int) { return 2; }
-constexpr int TileHalves(int) { return 1; }
+constexpr int TileHalves(int, int) { return 1; }
 constexpr int kFewRows = 4;
 
 template <int kBits, int kCount>
 struct Dots {
   I32x16 sum;
+  void Begin(I32x16 start) { sum = start; }
   template <int kNumber>
   [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
-    if constexpr (kNumber == 0) sum = I32x16::Set(0);
     sum = {_mm256_dpbusd_avx_epi32(sum.lo, quads.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, quads.hi, x.hi)};
   }
   I32x16 Total() const { return sum; }

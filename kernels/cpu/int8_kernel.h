@@ -9,11 +9,12 @@
 /// Bodies of `Int8Kernels`, included by the files compiled for one instruction set. Such a file
 /// defines before
 ///   TileRows(bits)               most rows whose sums one pass over a tile keeps in registers
-///   TileHalves(rows)             halves of the tile that such a pass takes
+///   TileHalves(rows, bits)       halves of the tile that such a pass takes
 ///   kFewRows                     up to here a tile is decoded while it is multiplied; beyond, it is unpacked first
 ///   Dots<kBits, kCount>          an exact sum of products of 16 outputs over kCount quads:
+///     Begin(start)               where the sum begins
 ///     Add<kNumber>(quads, x)     adds four products per lane, quads [16][4] of kBits unsigned bits, x 4 signed bytes
-///                                in every lane; kNumber counts the calls from 0, which begins the sum
+///                                in every lane; kNumber counts the calls from 0
 ///     Total()                    the sum, behind the last call
 namespace longshot {
 namespace {
@@ -64,17 +65,22 @@ struct RowTile {
   template <int kPart>
   [[gnu::always_inline]] void AddPart(const Tile& tile, const Int8Rows& rows, int first_half) {
     const int64_t groups = rows.groups();
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) {
+      I32x16 start = I32x16::Set(0);
+      if constexpr (!kFormat.has_minimum) {
+        const int32_t* sums = rows.negated_half_sums + 2 * r * groups;
+        start = ShiftLeft<kFormat.offset_bits>(I32x16::Set(kParts == 2 ? sums[kPart] : sums[0] + sums[1]));
+      }
+#pragma GCC unroll 2
+      for (int h = 0; h < kHalves; ++h) dots[r][h].Begin(start);
+    }
     AddQuads<kPart * kPartQuads, kPartQuads>(tile, rows, first_half);
     I32x16 dot[kRows][kHalves];
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 2
       for (int h = 0; h < kHalves; ++h) dot[r][h] = dots[r][h].Total();
-      if constexpr (kFormat.has_minimum) continue;
-      const int32_t* sums = rows.negated_half_sums + 2 * r * groups;
-      const I32x16 offset = ShiftLeft<kFormat.offset_bits>(I32x16::Set(kParts == 2 ? sums[kPart] : sums[0] + sums[1]));
-#pragma GCC unroll 2
-      for (int h = 0; h < kHalves; ++h) dot[r][h] = dot[r][h] + offset;
     }
     sums.Add(dot, tile, kPart, rows, first_half);
   }
@@ -83,14 +89,14 @@ struct RowTile {
 /// Adds `groups` groups of the tile to kRows rows of out, or begins them.
 template <class Tile, int kRows>
 [[gnu::noinline]] void MultiplyRows(Tile tile, int64_t groups, Int8Rows rows, bool begin, bool prefetch, float* out) {
-  constexpr int kHalves = TileHalves(kRows);
+  constexpr int kHalves = TileHalves(kRows, Tile::kBits);
   for (int half = 0; half < 2; half += kHalves) {
     RowTile<Tile, kRows, kHalves> row_tile;
     row_tile.sums.Load(begin ? nullptr : out + 16 * half);
     Int8Rows at = rows;
     for (int64_t g = 0; g < groups; ++g, at = at.From(0, 1)) {
       tile.Seek(g);
-      if (prefetch) tile.template PrefetchAhead<2 / kHalves>(half / kHalves);
+      if (prefetch && half == 0) tile.PrefetchAhead();
       row_tile.template AddPart<0>(tile, at, half);
       if constexpr (Tile::kFormat.halves) row_tile.template AddPart<1>(tile, at, half);
     }

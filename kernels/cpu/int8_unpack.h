@@ -30,12 +30,7 @@ struct PackedTile {
     header = tile + kLayout.header_offset(g);
     group = tile + kLayout.group_offset(g);
   }
-  /// Asks for part `part` of `kParts` of what lies kPrefetchBytes behind the group.
-  template <int kParts>
-  void PrefetchAhead(int part) const {
-    constexpr int kBytes = kLayout.group_bytes() / kParts;
-    Prefetch(group + kPrefetchBytes + part * kBytes, kBytes);
-  }
+  void PrefetchAhead() const { Prefetch(group + kPrefetchBytes, kLayout.group_bytes()); }
 
   template <int kQuad>
   U8x64 Quad(int half) const {
@@ -94,10 +89,9 @@ struct UnpackedTile {
   std::byte* group = nullptr;
 
   void Seek(int64_t g) { group = tile + g * kGroupBytes; }
-  template <int kParts>
-  void PrefetchAhead(int) {
+  void PrefetchAhead() {
     if (next == nullptr) return;
-    constexpr int kBytes = TileLayout(type).group_bytes() / kParts;
+    constexpr int kBytes = TileLayout(type).group_bytes();
     Prefetch(next, kBytes);
     next += kBytes;
   }

@@ -33,10 +33,11 @@ inline float LargestScale(const float* scales, int keys, const StepMask* mask) {
   return largest;
 }
 
-/// An integer e with x < 2^e (1 - 2^-11), at least -100: 2^15 x / 2^e rounds to 15 bits. NaN if x is not finite.
+/// An integer e with x < 2^e (1 - 2^-11), at least -40, so that weights stay above the least power of two: 2^15 x / 2^e
+/// rounds to 15 bits. NaN if x is not finite.
 inline float ExponentAbove(float x) {
   const int exponent = static_cast<int>(__builtin_bit_cast(uint32_t, x * (1 + 0x1p-10f)) >> 23) - 126;
-  return static_cast<float>(exponent < -100 ? -100 : exponent) + (x - x);
+  return static_cast<float>(exponent < -40 ? -40 : exponent) + (x - x);
 }
 
 /// What a row keeps of its step, behind its scores.
@@ -55,8 +56,6 @@ inline float PowerOfTwo(float n) {
 
 /// Maximum, offset and weight of a row. The weight of one that sees nothing is 0.
 inline void BeginIntegers(const SoftmaxRows& rows, int row, int keys, const StepMask* mask, float largest_scale) {
-  int32_t* sums = rows.sums + int64_t{row} * rows.dim;
-  for (int d = 0; d < rows.dim; d += 16) I32x16::Set(0).Store(sums + d);
   const float top = LargestScore(rows.scores + int64_t{row} * kScoreStride, keys, mask);
   IntegerStep& step = *StepOf(rows, row);
   step = {0.0f, 0.0f};
@@ -84,7 +83,8 @@ inline void UpdateIntegers(const SoftmaxRows& rows, int row, int keys, const Ste
     sum = sum + p[2], sum2 = sum2 + p[3];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) p[i] = p[i] * F32x16::Load(scales + k + 16 * i);
-    StoreProbabilities(p[0], p[1], p[2], p[3], reinterpret_cast<std::byte*>(scores) + k / kKeyBlock * kProbabilityBytes);
+    StoreProbabilities(p[0], p[1], p[2], p[3],
+                       reinterpret_cast<std::byte*>(scores) + k / kKeyBlock * kProbabilityBytes);
   }
   rows.sum[row] += ReduceAdd(sum + sum2) * step.weight;
 }

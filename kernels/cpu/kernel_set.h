@@ -30,7 +30,7 @@ struct SoftmaxRows {
   float* acc = nullptr;                ///< [n, dim]
   float* scores = nullptr;  ///< [n, kScoreStride] of one step; `softmax` puts probabilities in their place, in the
                             ///< form that `accumulate` reads, from the row's first byte on
-  // Of values that have scales only.
+  // Of values that have scales, and of those that are settled.
   const float* value_scales = nullptr;  ///< [kKeyStep] of the step, of all rows or (stride kKeyStep) of each
   int value_scale_stride = 0;
   int32_t* sums = nullptr;  ///< [n, dim] integer products of the step so far, zeroed by `softmax`
@@ -82,7 +82,8 @@ struct RowTypeKernel {
   void (*settle)(const SoftmaxRows& rows) = nullptr;
   /// Where the scales of a block's 64 values begin, f32; nullptr: values have none.
   int64_t (*scale_offset)(int dim) = nullptr;
-  /// Blocks in the form that `score` and `accumulate` read, `unpacked_bytes` of each; nullptr: they read them as stored.
+  /// Blocks in the form that `score` and `accumulate` read, `unpacked_bytes` of each; nullptr: they read them as
+  /// stored.
   void (*unpack_keys)(const std::byte* block, int dim, std::byte* to) = nullptr;
   void (*unpack_values)(const std::byte* block, int dim, std::byte* to) = nullptr;
   int64_t (*unpacked_bytes)(int dim) = nullptr;

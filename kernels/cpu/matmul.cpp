@@ -176,9 +176,9 @@ double CpuMatmul::LibraryRate() {
   };
   std::vector<Operands> operands;
   for (int i = 0; i < team_->size(); ++i) {
-    operands.push_back({dnnl::memory(description.src_desc(), engine_), dnnl::memory(description.weights_desc(), engine_),
-                        dnnl::memory(description.dst_desc(), engine_),
-                        dnnl::memory(description.scratchpad_desc(), engine_)});
+    operands.push_back(
+        {dnnl::memory(description.src_desc(), engine_), dnnl::memory(description.weights_desc(), engine_),
+         dnnl::memory(description.dst_desc(), engine_), dnnl::memory(description.scratchpad_desc(), engine_)});
     std::memset(operands[i].source.get_data_handle(), 0, description.src_desc().get_size());
     std::memset(operands[i].weights.get_data_handle(), 0, description.weights_desc().get_size());
   }

@@ -39,7 +39,7 @@ constexpr int KeyLimit(int dim) { return dim <= 128 ? 4095 : 1023; }
 static_assert(int64_t{kQueryLimit} * KeyLimit(128) * 128 <= INT32_MAX);
 static_assert(int64_t{kQueryLimit} * KeyLimit(kMaxHeadDim) * kMaxHeadDim <= INT32_MAX);
 static_assert(int64_t{32767} * kValueLimit * kKeyBlock <= INT32_MAX);
-/// Below this a row is zero: its reciprocal would overflow.
+/// Rows below this shrink to zero: their reciprocals would overflow.
 constexpr float kLeastMagnitude = 0x1p-100f;
 
 /// An unpacked block: words by pairs as bf16 has them, [dim / 2, 64, 2] of keys and [32, dim, 2] of values, then the

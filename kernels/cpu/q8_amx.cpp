@@ -140,7 +140,8 @@ void AccumulateByTiles(const SoftmaxRows& rows, const BlockRun& values, const Ah
 }  // namespace
 
 const RowTypeKernel& AmxQ8() {
-  static const RowTypeKernel kernel{PrepareQ8, 1, ScoreByTiles, SoftmaxIntegers, AccumulateByTiles, SettleQ8, Q8ScaleOffset};
+  static const RowTypeKernel kernel{PrepareQ8,         kQueryBytes, ScoreByTiles, SoftmaxQ8,
+                                    AccumulateByTiles, SettleQ8,    Q8ScaleOffset};
   return kernel;
 }
 

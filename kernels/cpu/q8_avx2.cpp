@@ -9,7 +9,8 @@ namespace {
 /// Register tiles: sums of two registers each, beside bytes widened to words.
 constexpr int kScoreRows = 4, kScoreVectors = 1, kValueRows = 4, kValueVectors = 1;
 
-/// Four signed bytes per lane as words (0, 2) and (1, 3): products of words fit 32 bits, those of bytes would not fit 16.
+/// Four signed bytes per lane as words (0, 2) and (1, 3): products of words fit 32 bits, those of bytes would not
+/// fit 16.
 struct ByteWords {
   __m256i even, odd;
   static ByteWords Of(__m256i bytes) {

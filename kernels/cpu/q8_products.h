@@ -9,7 +9,8 @@
 ///   KeyQuads::Load(p)            16 keys, 4 signed bytes of each
 ///   DotStart(sum of q)           where a sum of `Dot` begins
 ///   Dot(sum, keys, quad)         sum + four products per lane, quad: four elements of a query, for every lane. Exact
-///   ValueSums, Add(sums, values, quad)  sums of P v: values [16][4] signed bytes, quad: where `StoreProbabilities` left the
+///   ValueSums, Add(sums, values, quad)  sums of P v: values [16][4] signed bytes, quad: where `StoreProbabilities`
+///   left the
 ///                                P of the four keys. Exact
 ///   Total(sums)                  the sums themselves
 namespace longshot {
@@ -63,8 +64,8 @@ void ScoreQ8(const SoftmaxRows& rows, const BlockRun& keys, const Ahead& ahead) 
     const std::byte* block = keys.data + i / kColumns * Q8BlockBytes(rows.dim);
     float* scores = rows.scores + (keys.first + i / kColumns) * kKeyBlock;
     const int key = i % kColumns * 16 * kScoreVectors;
-    ForRowTiles<kScoreRows>(
-        rows.count, [&]<int R>(int r) { ScoreTile<R, kScoreVectors>(rows, r, block, key, scores, prefetch); });
+    ForRowTiles<kScoreRows>(rows.count,
+                            [&]<int R>(int r) { ScoreTile<R, kScoreVectors>(rows, r, block, key, scores, prefetch); });
   }
 }
 
@@ -104,9 +105,7 @@ void AccumulateQ8(const SoftmaxRows& rows, const BlockRun& values, const Ahead& 
   }
 }
 
-RowTypeKernel Q8Kernel() {
-  return {PrepareQ8, kQueryBytes, ScoreQ8, SoftmaxIntegers, AccumulateQ8, SettleQ8, Q8ScaleOffset};
-}
+RowTypeKernel Q8Kernel() { return {PrepareQ8, kQueryBytes, ScoreQ8, SoftmaxQ8, AccumulateQ8, SettleQ8, Q8ScaleOffset}; }
 
 }  // namespace
 }  // namespace longshot

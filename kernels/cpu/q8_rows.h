@@ -36,10 +36,14 @@ void PrepareQ8(const float* q, int head_dim, int dim, float scale, std::byte* ro
   Q8QueryTail tail{(zero ? 0.0f : magnitude / 127.0f) * scale, 0};
   int8_t quants[kMaxHeadDim];
   std::memset(quants, 0, static_cast<size_t>(dim));
-  ForVectors(q, head_dim,
-             [&](int64_t i, F32x16 v, int64_t) { tail.sum += StoreRounded(v * inverse, quants + i); });
+  ForVectors(q, head_dim, [&](int64_t i, F32x16 v, int64_t) { tail.sum += StoreRounded(v * inverse, quants + i); });
   StoreQuery(quants, dim, row);
   std::memcpy(row + dim * kQueryBytes, &tail, sizeof tail);
+}
+
+void SoftmaxQ8(const SoftmaxRows& rows, int blocks, const StepMask* masks, const Ahead& ahead) {
+  std::memset(rows.sums, 0, static_cast<size_t>(rows.count) * rows.dim * sizeof(int32_t));
+  SoftmaxIntegers(rows, blocks, masks, ahead);
 }
 
 /// acc += weight * sums of the step.

@@ -4,7 +4,8 @@
 
 #include "kernels/cpu/simd_avx2.h"
 
-/// Bytes and sixteen integer lanes as two AVX2 registers: the same operations as `simd_int8_avx512.h`.
+/// Bytes and sixteen integer lanes as two AVX2 registers: the operations of `simd_int8_avx512.h`, and some of AVX2
+/// alone.
 namespace longshot {
 namespace {
 

@@ -95,7 +95,9 @@ TEST_F(Perplexity, DecodePathGivesTheFiguresOfThePromptPath) {
     std::vector<std::string> prompt = flags, decode = flags;
     prompt.insert(prompt.end(), {"-c", "128", "--all"});
     decode.insert(decode.end(), {"-c", "128", "--all", "--decode"});
-    EXPECT_EQ(Run(text, prompt)["mean_nll"], Run(text, decode)["mean_nll"]) << "both paths have the same bits";
+    const double of_prompt = Run(text, prompt)["mean_nll"], of_decode = Run(text, decode)["mean_nll"];
+    // In f32 both paths have the same bits; with stored weights prompt rows may be rounded.
+    EXPECT_NEAR(of_prompt, of_decode, flags.empty() ? 5e-3 : 0.0);
   }
 }
 

@@ -84,9 +84,10 @@ inline std::vector<int64_t> AttentionCase::Path(int64_t node) const {
 }
 
 inline std::string AttentionCase::Describe() const {
-  return fmt::format("seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} prompt {} ranges {} tail {}",
-                     seed, geometry.kv_heads, heads, geometry.head_dim, Info(geometry.k_type).name,
-                     Info(geometry.v_type).name, base, rows(), first_row, chain, prompt, ranges[0].size(), tail_begin);
+  return fmt::format(
+      "seed {}: K {} H {} D {} keys {} values {} base {} T {} first_row {} chain {} prompt {} ranges {} tail {}", seed,
+      geometry.kv_heads, heads, geometry.head_dim, Info(geometry.k_type).name, Info(geometry.v_type).name, base, rows(),
+      first_row, chain, prompt, ranges[0].size(), tail_begin);
 }
 
 inline void SetTopology(AttentionCase& c, Draws& draws, Shape shape, int64_t rows) {

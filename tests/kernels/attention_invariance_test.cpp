@@ -155,14 +155,32 @@ AttentionCase Part(const AttentionCase& c, int64_t begin, int64_t end) {
   return part;
 }
 
+/// Prompts across the borders of steps, 256, and of chunks, 512.
+constexpr int64_t kPromptBases[] = {0, 200, 255, 400, 500, 770, 1000, 1090};
+
+/// Makes the case one of prompt rows in 16 bits, now and then beside another type.
+void MakePrompt(AttentionCase& c, int64_t base) {
+  Draws draws(static_cast<uint64_t>(base));
+  constexpr DType kKeys[] = {DType::kBF16, DType::kF16, DType::kBF16, DType::kQ8_0};
+  constexpr DType kValues[] = {DType::kBF16, DType::kF16, DType::kQ8_0, DType::kBF16, DType::kF32};
+  constexpr int kDims[] = {64, 80, 128, 192};
+  c.prompt = true;
+  c.base = base;
+  c.geometry.capacity = base + c.rows();
+  c.geometry.head_dim = draws.Pick(kDims);
+  c.geometry.k_type = draws.Pick(kKeys), c.geometry.v_type = draws.Pick(kValues);
+  SetView(c, draws, draws.Pick(kViews));
+  SetRows(c, draws);
+}
+
 TEST(AttentionInvariance, PrefillChunksDoNotShow) {
   ForEachNumericPath([](const CpuOptions& options) {
     CpuOptions team = options;
     team.threads = 2;
     const auto one = MakeCpuBackend(options), two = MakeCpuBackend(team);
-    for (uint64_t number = 0; number < 12; ++number) {
-      AttentionCase c = MakeCase(number / 2, Shape::kChain, 130);
-      c.prompt = number % 2 == 0;
+    for (uint64_t number = 0; number < 6 + std::size(kPromptBases); ++number) {
+      AttentionCase c = MakeCase(number, Shape::kChain, 130);
+      if (number >= 6) MakePrompt(c, kPromptBases[number - 6]);
       const std::vector<float> whole = Attend(*one, c);
       for (const int64_t chunk : {1, 16, 33, 64, 100}) {
         for (int64_t begin = 0; begin < c.rows(); begin += chunk) {

@@ -73,9 +73,9 @@ double KeyNorm(const AttentionCase& c) {
 /// twice the largest scale and twice the largest probability of its step of 256 keys: over such a step 256 * 2^-14 of
 /// the largest |v| times that probability, and these sum up to at most one.
 ///
-/// Prompt rows may be attended in integers (`words`), if keys and values are in 16 bits. q and k are rounded to half a
-/// unit of 1/4095 (1/1023 in heads beyond 128) of their largest element, which adds sqrt(D) / 2 of such units for each of
-/// both; probabilities as with q8_0; v to half of 1/1023 of its largest element, which no |v| exceeds.
+/// Prompt rows may be attended in integers (`words`): keys, values or both, where they are in 16 bits. q and k are
+/// rounded to half a unit of 1/4095 (1/1023 in heads beyond 128) of their largest element, which adds sqrt(D) / 2 of
+/// such units for each of both; probabilities as with q8_0; v to half of 1/1023 of its largest element.
 struct Arithmetic {
   bool bf16 = false;   ///< rows of type bf16 are multiplied as bf16
   bool words = false;  ///< 16-bit rows are multiplied as integers
@@ -132,7 +132,7 @@ testing::AssertionResult Near(const AttentionCase& c, const std::vector<float>& 
 
 Arithmetic ArithmeticOf(const Backend& backend) {
   const std::string path = backend.Describe().numeric_path;
-  return {.bf16 = !path.starts_with("avx2") && path != "avx512 f32", .words = path == "avx2 int8/f32"};
+  return {.bf16 = !path.starts_with("avx2") && path != "avx512 f32", .words = path == "avx2 int8/int16/f32"};
 }
 
 TEST(Attention, EveryPathAgreesWithTheDefinition) {
@@ -197,6 +197,10 @@ TEST(Attention, ExtremeScoresStayFinite) {
       for (float& x : c.q) x *= 300;
       const std::vector<float> got = Attend(*backend, c);
       for (const float x : got) ASSERT_TRUE(std::isfinite(x)) << c.Describe();
+      AttentionCase prompt = c;
+      SetTopologyOfPrompt(prompt);
+      for (float& x : prompt.q) x *= 300;
+      for (const float x : Attend(*backend, prompt)) ASSERT_TRUE(std::isfinite(x)) << prompt.Describe();
       // The largest score takes all: f32 agrees to the bit budget even so.
       if (type != DType::kF32) continue;
       EXPECT_TRUE(Near(c, got, {}));

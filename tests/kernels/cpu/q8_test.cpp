@@ -66,7 +66,7 @@ struct Rows {
   }
   SoftmaxRows view() {
     return {count,      dim,           prepared.data(),     stride, max.data(), sum.data(),
-            acc.data(), scores.data(), value_scales.data(), 0,        sums.data()};
+            acc.data(), scores.data(), value_scales.data(), 0,      sums.data()};
   }
   void TakeScales(StepBlocks& values) {
     for (int b = 0; b < kStepBlocks; ++b)
