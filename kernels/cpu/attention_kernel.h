@@ -182,6 +182,7 @@ void FinishRow(const PartialRow& row, int head_dim, float* out) {
   for (int d = 0; d < head_dim; ++d) out[d] = row.acc[d] / *row.sum;
 }
 
+/// As many sums as a product holds, or enough to hide the latency of an addition.
 double MultiplyAdds(int64_t rounds) {
   constexpr int kSums = kProductRows * kProductVectors < 6 ? 6 : kProductRows * kProductVectors;
   const F32x16 x = F32x16::Set(0.5f), y = F32x16::Set(0.25f);

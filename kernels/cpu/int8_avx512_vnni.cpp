@@ -13,19 +13,14 @@ constexpr int TileRows(int) { return 6; }
 constexpr int TileHalves(int, int) { return 2; }
 constexpr int kFewRows = 7;
 
-template <int kBits, int kCount>
-struct Dots {
-  I32x16 sum;
-  void Begin(I32x16 start) { sum = start; }
-  template <int kNumber>
-  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
-    sum = {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
-  }
-  I32x16 Total() const { return sum; }
-};
+inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
+  return {_mm512_dpbusd_epi32(sum.v, quads.v, x.v)};
+}
 
 }  // namespace
 }  // namespace longshot
+
+#include "kernels/cpu/vnni_dots.h"
 
 #include "kernels/cpu/int8_kernel.h"
 

@@ -8,19 +8,14 @@ constexpr int TileRows(int) { return 2; }
 constexpr int TileHalves(int, int) { return 1; }
 constexpr int kFewRows = 4;
 
-template <int kBits, int kCount>
-struct Dots {
-  I32x16 sum;
-  void Begin(I32x16 start) { sum = start; }
-  template <int kNumber>
-  [[gnu::always_inline]] void Add(U8x64 quads, I32x16 x) {
-    sum = {_mm256_dpbusd_avx_epi32(sum.lo, quads.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, quads.hi, x.hi)};
-  }
-  I32x16 Total() const { return sum; }
-};
+inline I32x16 Dot(I32x16 sum, U8x64 quads, I32x16 x) {
+  return {_mm256_dpbusd_avx_epi32(sum.lo, quads.lo, x.lo), _mm256_dpbusd_avx_epi32(sum.hi, quads.hi, x.hi)};
+}
 
 }  // namespace
 }  // namespace longshot
+
+#include "kernels/cpu/vnni_dots.h"
 
 #include "kernels/cpu/int8_kernel.h"
 

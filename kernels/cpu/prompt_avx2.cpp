@@ -179,7 +179,7 @@ RowTypeKernel WordKernel() {
   kernel.unpack_keys = UnpackKeys<Format>;
   kernel.unpack_values = UnpackValues<Format>;
   kernel.unpacked_bytes = UnpackedBytes;
-  kernel.scale_offset = [](int dim) { return ScaleOffset(dim); };
+  kernel.scale_offset = ScaleOffset;
   return kernel;
 }
 
