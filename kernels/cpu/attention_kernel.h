@@ -3,7 +3,10 @@
 #include "kernels/cpu/attention_rows.h"
 #include "kernels/cpu/row_formats.h"
 
-/// One step of the attention reduction, included after a simd_*.h. Both of its products have the shape
+/// One step of the attention reduction, included after a simd_*.h by files that define
+///   kProductRows, kProductVectors  rows and vectors whose sums a product keeps in registers
+///   kPairsPerPart                  how often it asks for memory: every so many pairs of its depth
+/// Both of its products have the shape
 /// C[rows, cols] = A[rows, depth] * B[depth, cols]: scores = Q * K^T (depth = head dim, cols = 64 keys) and
 /// acc += P * V (depth = keys of a run, cols = head dim). B is stored by pairs of its rows where the type asks for it,
 /// so keys and values share one layout. Every element of C is one accumulation over ascending depth: its bits do not
@@ -14,14 +17,12 @@ namespace {
 /// One row of B against R rows of A: `kOdd` says which of the pair.
 template <class Format, int kOdd, int R, int V>
 inline void AddRow(const float* a, int a_stride, const std::byte* b, int pair, int cols, int col, F32x16 (&sum)[R][V]) {
-  F32x16 row[V];
 #pragma GCC unroll 4
-  for (int v = 0; v < V; ++v) row[v] = Format::template Load<kOdd>(b, pair, cols, col + 16 * v);
+  for (int v = 0; v < V; ++v) {
+    const F32x16 row = Format::template Load<kOdd>(b, pair, cols, col + 16 * v);
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    const F32x16 x = F32x16::Set(a[r * a_stride + 2 * pair + kOdd]);
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[r][v] = Fma(x, row[v], sum[r][v]);
+    for (int r = 0; r < R; ++r) AddProduct(sum[r][v], F32x16::Set(a[r * a_stride + 2 * pair + kOdd]), row);
+    ForgetLoads();
   }
 }
 
@@ -38,7 +39,7 @@ inline void ProductTile(const float* a, int a_stride, const std::byte* b, int de
     }
   }
   for (int pair = 0; pair < depth / 2; ++pair) {
-    if (pair % 16 == 0) prefetch.Part();
+    if (pair % kPairsPerPart == 0) prefetch.Part();
     AddRow<Format, 0>(a, a_stride, b, pair, cols, col, sum);
     AddRow<Format, 1>(a, a_stride, b, pair, cols, col, sum);
   }
@@ -78,7 +79,7 @@ inline void Product(const ProductShape& s, const float* a, const std::byte* b, f
 /// Parts of a prefetch: as many as `Product` asks for, about.
 inline Prefetch PrefetchOver(const Ahead& ahead, int n, int depth, int cols) {
   const int tiles = (n + kProductRows - 1) / kProductRows * (cols / (16 * kProductVectors) + 1);
-  return Prefetch(ahead, tiles * ((depth + 31) / 32));
+  return Prefetch(ahead, tiles * ((depth / 2 + kPairsPerPart - 1) / kPairsPerPart));
 }
 
 template <class Format>

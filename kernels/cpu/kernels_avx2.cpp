@@ -2,8 +2,9 @@
 
 namespace longshot {
 namespace {
-/// Register tile of a product: 4 rows by one vector (two registers) take 8 of the 16 registers, more spill.
-constexpr int kProductRows = 4, kProductVectors = 1;
+/// Twelve of the 16 registers for sums of two registers each. One row waits for memory, which is read fastest when
+/// asked for evenly.
+constexpr int kProductRows = 3, kProductVectors = 2, kPairsPerPart = 2;
 }  // namespace
 }  // namespace longshot
 

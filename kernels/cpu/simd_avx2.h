@@ -51,6 +51,15 @@ inline F32x16 operator/(F32x16 a, F32x16 b) { return {_mm256_div_ps(a.lo, b.lo),
 inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
+/// sum += a * b, now: compilers would give a sum another register with every product, and run out of them.
+inline void AddProduct(F32x16& sum, F32x16 a, F32x16 b) {
+  sum.lo = _mm256_fmadd_ps(a.lo, b.lo, sum.lo);
+  asm("" : "+x"(sum.lo));
+  sum.hi = _mm256_fmadd_ps(a.hi, b.hi, sum.hi);
+  asm("" : "+x"(sum.hi));
+}
+/// What was loaded is loaded anew where it is needed again: 16 registers hold sums, not operands for later.
+inline void ForgetLoads() { asm volatile("" ::: "memory"); }
 inline F32x16 Max(F32x16 a, F32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
 inline F32x16 Min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
 /// a - floor(a).
