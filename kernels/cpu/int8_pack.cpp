@@ -4,6 +4,8 @@
 #include <array>
 #include <cstring>
 
+#include "core/error.h"
+
 namespace longshot {
 namespace {
 
@@ -13,35 +15,37 @@ constexpr uint32_t kEveryByte = 0x01010101;
 
 void StoreWord(std::byte* at, uint32_t word) { std::memcpy(at, &word, sizeof word); }
 
-/// Writes bits [low, low + bits) of every quant of one output into the plane that holds them.
-void StorePlane(const QuadWords& quads, int low, int bits, std::byte* plane, int output) {
-  const int per_byte = 8 / bits, vectors = bits;  // kQuads / per_byte
-  const uint32_t mask = kEveryByte * ((1u << bits) - 1);
-  std::byte* at = plane + output / 16 * vectors * kLineBytes + output % 16 * 4;
-  for (int v = 0; v < vectors; ++v) {
+/// Writes bits [kLow, kLow + kBits) of every quant of one output into the plane that holds them, if there is one.
+template <int kLow, int kBits>
+void StorePlane(const QuadWords& quads, const TileLayout& layout, std::byte* group, int output) {
+  if ((layout.format.bits & kBits) == 0) return;
+  constexpr int kPerByte = 8 / kBits, kVectors = kBits;  // kQuads / kPerByte
+  constexpr uint32_t kMask = kEveryByte * ((1u << kBits) - 1);
+  std::byte* at = group + layout.plane_offset(kLow) + output / 16 * kVectors * kLineBytes + output % 16 * 4;
+  for (int v = 0; v < kVectors; ++v) {
     uint32_t word = 0;
-    for (int i = 0; i < per_byte; ++i) {
-      const int quad = bits == 4 ? v + 4 * i : v * per_byte + i;
-      word |= (quads[quad] >> low & mask) << (i * bits);
+    for (int i = 0; i < kPerByte; ++i) {
+      const int quad = kBits == 4 ? v + 4 * i : v * kPerByte + i;
+      word |= (quads[quad] >> kLow & kMask) << (i * kBits);
     }
     StoreWord(at + v * kLineBytes, word);
   }
 }
 
-void StoreQuants(const StoredGroup& g, const TileLayout& layout, std::byte* group, int output) {
+template <DType type>
+void StoreQuants(const StoredGroup& g, std::byte* group, int output) {
+  constexpr TileLayout kLayout(type);
+  constexpr int kBits = kLayout.format.bits;
   QuadWords quads;
   static_assert(sizeof quads == sizeof g.quants);
   std::memcpy(quads.data(), g.quants.data(), sizeof quads);
-  if (layout.format.bits == 8) {
+  if constexpr (kBits == 8) {
     std::byte* at = group + output / 16 * kQuads * kLineBytes + output % 16 * 4;
     for (int t = 0; t < kQuads; ++t) StoreWord(at + t * kLineBytes, quads[t]);
-    return;
-  }
-  int low = 0;
-  for (const int bits : {4, 2, 1}) {
-    if ((layout.format.bits & bits) == 0) continue;
-    StorePlane(quads, low, bits, group + layout.plane_offset(low), output);
-    low += bits;
+  } else {
+    StorePlane<0, 4>(quads, kLayout, group, output);
+    StorePlane<kBits & 4, 2>(quads, kLayout, group, output);
+    StorePlane<kBits & 6, 1>(quads, kLayout, group, output);
   }
 }
 
@@ -60,6 +64,21 @@ void StoreScales(const StoredGroup& g, const TileLayout& layout, std::byte* head
     const int at = part * kTileOutputs + output;
     tables[at] = static_cast<std::byte>(g.sub_scales[part]);
     if (layout.format.has_minimum) tables[layout.group_table() + at] = static_cast<std::byte>(g.sub_minima[part]);
+  }
+}
+
+template <DType type>
+void PackRows(const WeightSource& source, int64_t first, std::byte* to) {
+  constexpr TileLayout kLayout(type);
+  const int64_t end = std::min(first + kTileOutputs, source.outputs), groups = source.inputs / kGroupInputs;
+  for (int64_t row = first; row < end; ++row) {
+    const std::byte* stored = source.stored(row);
+    const auto output = static_cast<int>(row - first);
+    for (int64_t i = 0; i < groups; ++i) {
+      const StoredGroup g = DecodeGroup(type, stored, i);
+      StoreQuants<type>(g, to + kLayout.group_offset(i), output);
+      StoreScales(g, kLayout, to + kLayout.header_offset(i), to + kLayout.group_offset(i), output);
+    }
   }
 }
 
@@ -84,17 +103,29 @@ int64_t TileBytes(const WeightSource& source) {
 }
 
 void PackTile(const WeightSource& source, int64_t first, std::byte* to) {
-  const DType type = source.type(first);
-  const TileLayout layout(type);
-  const int64_t end = std::min(first + kTileOutputs, source.outputs), groups = source.inputs / kGroupInputs;
-  for (int64_t row = first; row < end; ++row) {
-    const std::byte* stored = source.stored(row);
-    const auto output = static_cast<int>(row - first);
-    for (int64_t i = 0; i < groups; ++i) {
-      const StoredGroup g = DecodeGroup(type, stored, i);
-      StoreQuants(g, layout, to + layout.group_offset(i), output);
-      StoreScales(g, layout, to + layout.header_offset(i), to + layout.group_offset(i), output);
-    }
+  switch (source.type(first)) {
+    case DType::kQ4_0:
+      return PackRows<DType::kQ4_0>(source, first, to);
+    case DType::kQ4_1:
+      return PackRows<DType::kQ4_1>(source, first, to);
+    case DType::kQ5_0:
+      return PackRows<DType::kQ5_0>(source, first, to);
+    case DType::kQ5_1:
+      return PackRows<DType::kQ5_1>(source, first, to);
+    case DType::kQ8_0:
+      return PackRows<DType::kQ8_0>(source, first, to);
+    case DType::kQ2_K:
+      return PackRows<DType::kQ2_K>(source, first, to);
+    case DType::kQ3_K:
+      return PackRows<DType::kQ3_K>(source, first, to);
+    case DType::kQ4_K:
+      return PackRows<DType::kQ4_K>(source, first, to);
+    case DType::kQ5_K:
+      return PackRows<DType::kQ5_K>(source, first, to);
+    case DType::kQ6_K:
+      return PackRows<DType::kQ6_K>(source, first, to);
+    default:
+      CHECK(false, "{} is not a block type", Info(source.type(first)).name);
   }
 }
 

@@ -54,6 +54,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabu
 
 void ByteLevelBpe::AddMerges(const Vocabulary& vocabulary, Interner& interner) {
   merges_.reserve(vocabulary.merges.size());
+  interner.symbol_of.reserve(interner.symbol_of.size() + vocabulary.pieces.size());
   int32_t rank = 0;
   for (const auto& [left, right] : vocabulary.merges) {
     if (left.empty() || right.empty()) Throw(ErrorCode::kFormat, "tokenizer: merge {} has an empty side", rank);
