@@ -5,6 +5,7 @@
 #include "session/build_info.h"
 #include "cli/command.h"
 #include "cli/demo_table.h"
+#include "session/cached_prompt.h"
 #include "session/document.h"
 #include "session/generate_options.h"
 #include "session/idle_drafter.h"
@@ -14,6 +15,7 @@
 #include "session/own_file.h"
 #include "session/report.h"
 #include "session/session.h"
+#include "session/shared_prompt.h"
 #include "core/error.h"
 #include "runtime/text/chat_format.h"
 #include "verifier/rules.h"
@@ -151,7 +153,9 @@ class Demo {
   Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target)
       : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier("coupled")) {
     for (const DrafterEntry& entry : Drafters()) {
-      if (entry.need == DraftNeed::kNothing) contestants_.emplace_back().type = entry.name;
+      if (entry.need != DraftNeed::kNothing) continue;
+      contestants_.emplace_back().type = entry.name;
+      tap_rows_ = std::max<int64_t>(tap_rows_, MakeDrafter(contestants_.back())->Needs().prefill_rows);
     }
   }
 
@@ -187,7 +191,7 @@ class Demo {
                        options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
-      runs[turn] = ToDemoRun(answer);
+      runs[turn] = ToDemoRun(answer, shared_.ReadingMs(answer.result.metrics, std::ssize(prompt)));
       const GenerationMetrics& metrics = answer.result.metrics;
       Note(fmt::format("\n{}", SpeedLine(metrics)));
       if (!metrics.arms.empty()) {
@@ -201,8 +205,14 @@ class Demo {
   Answer AnswerOnce(DrafterConfig& contestant, std::span<const Token> prompt, int64_t repetition) {
     const auto drafter = MakeDrafter(contestant);
     Engine engine(&target_, verifier_.get(), drafter.get());
+    // Prompt rows that some drafter wants to see are computed in every run.
+    const int64_t seen = std::min(tap_rows_, std::ssize(prompt) - 1);
+    CachedPrompt cache(shared_.path(), prompt.first(prompt.size() - 1 - static_cast<size_t>(seen)), target_,
+                       /*tells=*/false);
     AnswerRequest request;
     request.prompt = prompt;
+    request.restore = [&](SequenceId sequence) { return cache.Restore(sequence); };
+    request.keep = [&](SequenceId sequence) { cache.Keep(sequence); };
     request.sampling = options_.sampling;
     request.seed = static_cast<uint64_t>(options_.seed + repetition);
     request.max_tokens = options_.n_predict;
@@ -215,6 +225,8 @@ class Demo {
   const Tokenizer& tokenizer_;
   ModelTarget& target_;
   std::unique_ptr<Verifier> verifier_;
+  SharedPrompt shared_ = SharedPrompt::Temporary();
+  int64_t tap_rows_ = 0;
   std::vector<DrafterConfig> contestants_;  ///< resolved in their first run, so that the others repeat it
   std::vector<DemoCell> cells_;             ///< [tasks, contestants]
 };

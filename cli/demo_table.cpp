@@ -37,12 +37,12 @@ std::string Looping(const DemoLine& line) {
 
 }  // namespace
 
-DemoRun ToDemoRun(const Answer& answer) {
+DemoRun ToDemoRun(const Answer& answer, double reading_ms) {
   const GenerationMetrics& metrics = answer.result.metrics;
   return {.text = answer.text,
           .tokens = metrics.emitted_tokens,
           .decode_ms = metrics.time_ms.decode(),
-          .total_ms = metrics.time_ms.total(),
+          .total_ms = reading_ms + metrics.time_ms.prefill_draft + metrics.time_ms.sizing + metrics.time_ms.decode(),
           .looping = metrics.looping_share > kLoopingShare,
           .metrics = metrics};
 }

@@ -15,12 +15,13 @@ struct DemoRun {
   std::string text = {};
   int64_t tokens = 0;
   double decode_ms = 0;
-  double total_ms = 0;  ///< prefill of target and drafter, and decoding
+  double total_ms = 0;  ///< reading of the whole prompt, prefill of the drafter, and decoding
   bool looping = false;
   GenerationMetrics metrics = {};
 };
 
-DemoRun ToDemoRun(const Answer& answer);
+/// `reading_ms`: what reading its whole prompt takes.
+DemoRun ToDemoRun(const Answer& answer, double reading_ms);
 
 /// The runs of one drafter on one task; run i of every drafter has the same seed.
 struct DemoCell {
