@@ -5,8 +5,8 @@
 #include "session/build_info.h"
 #include "cli/command.h"
 #include "cli/demo_table.h"
-#include "session/cached_prompt.h"
 #include "session/document.h"
+#include "session/document_rows.h"
 #include "session/generate_options.h"
 #include "session/idle_drafter.h"
 #include "session/interrupt.h"
@@ -15,7 +15,6 @@
 #include "session/own_file.h"
 #include "session/report.h"
 #include "session/session.h"
-#include "session/shared_prompt.h"
 #include "core/error.h"
 #include "runtime/text/chat_format.h"
 #include "verifier/rules.h"
@@ -116,6 +115,13 @@ class Prompts {
     document_ = CutDocument(tokenizer, ReadDocumentText(options.documents), options.document_tokens);
   }
 
+  /// What all of them begin with.
+  std::vector<Token> Document() const {
+    ChatPrompt prompt;
+    prompt.document = document_;
+    return EncodeChatDocument(tokenizer_, format_, prompt);
+  }
+
   std::vector<Token> Of(Task task, int64_t repetition) const {
     ChatPrompt prompt;
     prompt.document = document_;
@@ -150,8 +156,12 @@ class Prompts {
 /// Answers every task with plain decoding and with each drafter, taking turns.
 class Demo {
  public:
-  Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target)
-      : options_(options), tokenizer_(tokenizer), target_(target), verifier_(MakeVerifier("coupled")) {
+  Demo(const DemoOptions& options, const Tokenizer& tokenizer, ModelTarget& target, std::vector<Token> document)
+      : options_(options),
+        tokenizer_(tokenizer),
+        target_(target),
+        document_(target, std::move(document)),
+        verifier_(MakeVerifier("coupled")) {
     for (const DrafterEntry& entry : Drafters()) {
       if (entry.need != DraftNeed::kNothing) continue;
       contestants_.emplace_back().type = entry.name;
@@ -163,6 +173,7 @@ class Demo {
     for (const Task task : kTasks) {
       for (DrafterConfig& contestant : contestants_) cells_.push_back({std::string(Name(task)), contestant.type, {}});
     }
+    if (!document_.Read()) return;
     for (int64_t r = 0; r < options_.repetitions; ++r) {
       for (size_t task = 0; task < std::size(kTasks); ++task) {
         if (!RunTask(task, prompts.Of(kTasks[task], r), r)) return;
@@ -191,7 +202,7 @@ class Demo {
                        options_.repetitions));
       const Answer answer = AnswerOnce(contestant, prompt, repetition);
       if (Interrupted()) return false;
-      runs[turn] = ToDemoRun(answer, shared_.ReadingMs(answer.result.metrics, std::ssize(prompt)));
+      runs[turn] = ToDemoRun(answer, document_.TotalMs(answer.result.metrics));
       const GenerationMetrics& metrics = answer.result.metrics;
       Note(fmt::format("\n{}", SpeedLine(metrics)));
       if (!metrics.arms.empty()) {
@@ -207,12 +218,10 @@ class Demo {
     Engine engine(&target_, verifier_.get(), drafter.get());
     // Prompt rows that some drafter wants to see are computed in every run.
     const int64_t seen = std::min(tap_rows_, std::ssize(prompt) - 1);
-    CachedPrompt cache(shared_.path(), prompt.first(prompt.size() - 1 - static_cast<size_t>(seen)), target_,
-                       /*tells=*/false);
+    const std::span<const Token> shared = prompt.first(prompt.size() - 1 - static_cast<size_t>(seen));
     AnswerRequest request;
     request.prompt = prompt;
-    request.restore = [&](SequenceId sequence) { return cache.Restore(sequence); };
-    request.keep = [&](SequenceId sequence) { cache.Keep(sequence); };
+    request.restore = [&](SequenceId sequence) { return document_.CopyTo(sequence, shared); };
     request.sampling = options_.sampling;
     request.seed = static_cast<uint64_t>(options_.seed + repetition);
     request.max_tokens = options_.n_predict;
@@ -224,8 +233,8 @@ class Demo {
   const DemoOptions& options_;
   const Tokenizer& tokenizer_;
   ModelTarget& target_;
+  DocumentRows document_;
   std::unique_ptr<Verifier> verifier_;
-  SharedPrompt shared_ = SharedPrompt::Temporary();
   int64_t tap_rows_ = 0;
   std::vector<DrafterConfig> contestants_;  ///< resolved in their first run, so that the others repeat it
   std::vector<DemoCell> cells_;             ///< [tasks, contestants]
@@ -272,9 +281,12 @@ int RunDemo(std::span<const std::string> arguments) {
     if (entry.need != DraftNeed::kNothing) continue;
     draft_bytes = std::max(draft_bytes, entry.most_bytes({context, config.vocab_size}));
   }
-  LoadedTarget loaded = LoadTarget(options.runtime, file, config, {.context = context, .draft_bytes = draft_bytes});
+  std::vector<Token> document = prompts.Document();
+  LoadedTarget loaded =
+      LoadTarget(options.runtime, file, config,
+                 {.context = context, .kept_tokens = std::ssize(document), .draft_bytes = draft_bytes});
   Note(fmt::format("document and question: {} tokens; temperature {}", prompt_tokens, options.sampling.temperature));
-  Demo demo(options, tokenizer, *loaded.target);
+  Demo demo(options, tokenizer, *loaded.target, std::move(document));
   demo.Run(prompts);
   const std::vector<DemoLine> lines = demo.Lines();
   WriteOutput(fmt::format("\n{}", FormatDemoTable(lines)));

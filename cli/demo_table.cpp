@@ -37,12 +37,12 @@ std::string Looping(const DemoLine& line) {
 
 }  // namespace
 
-DemoRun ToDemoRun(const Answer& answer, double reading_ms) {
+DemoRun ToDemoRun(const Answer& answer, double total_ms) {
   const GenerationMetrics& metrics = answer.result.metrics;
   return {.text = answer.text,
           .tokens = metrics.emitted_tokens,
           .decode_ms = metrics.time_ms.decode(),
-          .total_ms = reading_ms + metrics.time_ms.prefill_draft + metrics.time_ms.sizing + metrics.time_ms.decode(),
+          .total_ms = total_ms,
           .looping = metrics.looping_share > kLoopingShare,
           .metrics = metrics};
 }

@@ -20,8 +20,7 @@ struct DemoRun {
   GenerationMetrics metrics = {};
 };
 
-/// `reading_ms`: what reading its whole prompt takes.
-DemoRun ToDemoRun(const Answer& answer, double reading_ms);
+DemoRun ToDemoRun(const Answer& answer, double total_ms);
 
 /// The runs of one drafter on one task; run i of every drafter has the same seed.
 struct DemoCell {

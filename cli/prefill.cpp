@@ -1,17 +1,14 @@
-#include <fmt/format.h>
-
 #include "session/cached_prompt.h"
+#include "session/document_rows.h"
 #include "cli/command.h"
 #include "session/generate_options.h"
 #include "session/interrupt.h"
 #include "session/loaded_target.h"
 #include "session/output.h"
 #include "session/own_file.h"
-#include "session/progress.h"
 #include "session/prompt.h"
 #include "session/session.h"
 #include "core/error.h"
-#include "core/stopwatch.h"
 
 namespace longshot {
 namespace {
@@ -42,38 +39,6 @@ std::vector<BoundField> DocumentFields(PromptOptions& options) {
   });
   return fields;
 }
-
-/// A sequence of a target, closed with the object.
-class ReadSequence {
- public:
-  ReadSequence(ModelTarget& target, int64_t tokens) : target_(target), id_(target.Open(tokens)) {}
-  ~ReadSequence() { target_.Close(id_); }
-  ReadSequence(const ReadSequence&) = delete;
-  ReadSequence& operator=(const ReadSequence&) = delete;
-
-  SequenceId id() const { return id_; }
-  /// Reads `tokens` on top of what is committed. False when interrupted.
-  bool Read(std::span<const Token> tokens) {
-    Progress progress("prefill");
-    Stopwatch watch;
-    const bool complete =
-        target_.Prefill({.sequence = id_, .tokens = tokens, .progress = [&](int64_t done, int64_t all) {
-                           progress.Show(done, all);
-                           return !Interrupted();
-                         }});
-    progress.Finish();
-    const double ms = watch.LapMs();
-    if (complete) {
-      Note(fmt::format("prefill {} tokens in {:.0f} ms ({:.0f} tok/s)", tokens.size(), ms,
-                       static_cast<double>(tokens.size()) * 1000 / ms));
-    }
-    return complete;
-  }
-
- private:
-  ModelTarget& target_;
-  SequenceId id_;
-};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -21,7 +22,6 @@
 #include "session/report.h"
 #include "session/roofs.h"
 #include "session/session.h"
-#include "session/shared_prompt.h"
 #include "tasks/metrics.h"
 #include "verifier/rules.h"
 
@@ -36,6 +36,29 @@ std::string Duration(double ms) {
   if (seconds >= 3600) return fmt::format("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
   return fmt::format("{}:{:02}", seconds / 60, seconds % 60);
 }
+
+/// A file with the rows of the prompt that was read last, for the cells that ask about it too; gone with the object.
+class SharedPrompt {
+ public:
+  explicit SharedPrompt(const std::string& folder) : path_(folder + "/prompt.cache") { Forget(); }
+  ~SharedPrompt() { Forget(); }
+  SharedPrompt(const SharedPrompt&) = delete;
+  SharedPrompt& operator=(const SharedPrompt&) = delete;
+  const std::string& path() const { return path_; }
+  /// Prompts about another document are read from their first token: what they take is measured, not shared.
+  void About(const std::string& document) {
+    if (document != document_) Forget();
+    document_ = document;
+  }
+  /// A killed run may have left one too.
+  void Forget() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+
+ private:
+  std::string path_, document_;
+};
 
 /// Who proposed what, as runs of tokens and their text: [["", 1, "The"], ["copy", 7, " passkey is 4821"], ...].
 json RunsOf(const GenerateResult& result, const Tokenizer& tokenizer) {
@@ -205,7 +228,7 @@ class ModelRun {
     json["model_sha256"] = model_sha256_;
     json["build"] = BuildJson();
     json["device"] = DeviceJson(loaded_.backend->Describe());
-    json["prefill_ms"] = shared_.ReadingMs(answer.result.metrics, std::ssize(question.prompt));
+    json["prefill_ms"] = ReadingMs(question, answer);
     json["metric"] = Name(TaskMetric::kNone);
     json["failed"] = "";
     return json;
@@ -229,6 +252,17 @@ class ModelRun {
     }
   }
 
+  /// What reading the whole prompt takes: what was read, and rows taken from the cache at the rate of the prompt about
+  /// the same document that was read from its first token.
+  double ReadingMs(const Question& question, const Answer& answer) {
+    const GenerationMetrics& metrics = answer.result.metrics;
+    if (metrics.prompt_tokens == 0) return 0;  // nothing was answered
+    if (metrics.cached_tokens == 0) {
+      reading_ms_per_token_ = metrics.time_ms.prefill / static_cast<double>(question.prompt.size());
+    }
+    return metrics.time_ms.prefill + reading_ms_per_token_ * static_cast<double>(metrics.cached_tokens);
+  }
+
   const Plan& plan_;
   CellStore& store_;
   SharedPrompt& shared_;
@@ -238,6 +272,7 @@ class ModelRun {
   std::string model_sha256_;
   int64_t tap_rows_;
   std::map<std::string, std::unique_ptr<DraftRetrieval>> retrievals_;  ///< by settings
+  double reading_ms_per_token_ = 0;
 };
 
 /// Cells in the order in which they are made: by model, question and repetition, each repetition of a question begun by
@@ -286,7 +321,7 @@ RunOutcome RunPlan(const Plan& plan, CellStore& store) {
   RunOutcome outcome;
   const std::vector<const Cell*> order = OrderOf(plan);
   const int64_t missing = std::count_if(order.begin(), order.end(), [&](const Cell* c) { return !store.Has(c->id); });
-  SharedPrompt shared(store.folder() + "/prompt.cache");
+  SharedPrompt shared(store.folder());
   std::unique_ptr<ModelRun> run;
   size_t model = 0;
   Stopwatch watch;

@@ -37,6 +37,7 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
   const ModelTargetOptions target = TargetOptions(options, needs.context);
   const int64_t other = needs.draft_model != nullptr ? needs.draft_model->Bytes(*loaded.backend) : 0;
   MemoryRequest request = RequestFor(target, needs.draft_bytes + other, needs.draft_tokens);
+  request.kept_tokens = needs.kept_tokens;
   if (needs.draft_optional && needs.draft_tokens > 0 &&
       PlanMemory(*loaded.backend, *file, request).total() > AvailableMemory()) {
     request.draft_tokens = 0;

@@ -33,6 +33,7 @@ struct OpenedDraftModel;
 /// What a run asks of its target.
 struct TargetNeeds {
   int64_t context = 0;                            ///< tokens
+  int64_t kept_tokens = 0;                        ///< of a sequence whose rows answers share (`DocumentRows`)
   int64_t draft_bytes = 0;                        ///< what the drafter may come to hold (`DrafterEntry::most_bytes`)
   int64_t draft_tokens = 0;                       ///< of a sequence of its own, of the target's rows
   bool draft_optional = false;                    ///< that sequence is left out where memory is short

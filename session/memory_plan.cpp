@@ -25,14 +25,15 @@ MemoryTable PlanMemory(const Backend& backend, const ModelFile& file, const Memo
   KvGeometry geometry{.layers = config.layers,
                       .kv_heads = config.kv_heads,
                       .head_dim = config.head_dim,
-                      .capacity = request.context,
                       .k_type = request.k_type,
                       .v_type = request.v_type};
-  const int64_t target_kv = backend.KvBytes(geometry);
-  geometry.capacity = request.draft_tokens;
+  const auto kv_bytes = [&](int64_t tokens) {
+    geometry.capacity = tokens;
+    return tokens > 0 ? backend.KvBytes(geometry) : 0;
+  };
   return {.weights = Model::WeightBytes(backend, file),
-          .target_kv = target_kv,
-          .draft = request.draft + (request.draft_tokens > 0 ? backend.KvBytes(geometry) : 0),
+          .target_kv = kv_bytes(request.context) + kv_bytes(request.kept_tokens),
+          .draft = request.draft + kv_bytes(request.draft_tokens),
           .scratch = ScratchBytes(config, request)};
 }
 

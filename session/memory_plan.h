@@ -8,7 +8,8 @@ namespace longshot {
 
 /// What decides the memory of a run.
 struct MemoryRequest {
-  int64_t context = 0;  ///< tokens of KV
+  int64_t context = 0;      ///< tokens of KV
+  int64_t kept_tokens = 0;  ///< of another sequence, whose rows answers share
   DType k_type = DType::kBF16;
   DType v_type = DType::kBF16;
   int64_t pass_rows = 0;     ///< rows of the largest pass

@@ -78,7 +78,8 @@ inline void Product(const ProductShape& s, const float* a, const std::byte* b, f
 
 /// Parts of a prefetch: as many as `Product` asks for, about.
 inline Prefetch PrefetchOver(const Ahead& ahead, int n, int depth, int cols) {
-  const int tiles = (n + kProductRows - 1) / kProductRows * (cols / (16 * kProductVectors) + 1);
+  const int tiles =
+      (n + kProductRows - 1) / kProductRows * ((cols + 16 * kProductVectors - 1) / (16 * kProductVectors));
   return Prefetch(ahead, tiles * ((depth / 2 + kPairsPerPart - 1) / kPairsPerPart));
 }
 
@@ -183,9 +184,9 @@ void FinishRow(const PartialRow& row, int head_dim, float* out) {
   for (int d = 0; d < head_dim; ++d) out[d] = row.acc[d] / *row.sum;
 }
 
-/// As many sums as a product holds, or enough to hide the latency of an addition.
+/// With as many sums as a product holds.
 double MultiplyAdds(int64_t rounds) {
-  constexpr int kSums = kProductRows * kProductVectors < 6 ? 6 : kProductRows * kProductVectors;
+  constexpr int kSums = kProductRows * kProductVectors;
   const F32x16 x = F32x16::Set(0.5f), y = F32x16::Set(0.25f);
   F32x16 sums[kSums];
   for (int s = 0; s < kSums; ++s) sums[s] = F32x16::Set(static_cast<float>(s));

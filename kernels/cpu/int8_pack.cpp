@@ -15,13 +15,12 @@ constexpr uint32_t kEveryByte = 0x01010101;
 
 void StoreWord(std::byte* at, uint32_t word) { std::memcpy(at, &word, sizeof word); }
 
-/// Writes bits [kLow, kLow + kBits) of every quant of one output into the plane that holds them, if there is one.
+/// Writes kBits bits of every quant of one output, from bit kLow on, into the plane that holds them.
 template <int kLow, int kBits>
-void StorePlane(const QuadWords& quads, const TileLayout& layout, std::byte* group, int output) {
-  if ((layout.format.bits & kBits) == 0) return;
+void StorePlane(const QuadWords& quads, std::byte* plane, int output) {
   constexpr int kPerByte = 8 / kBits, kVectors = kBits;  // kQuads / kPerByte
   constexpr uint32_t kMask = kEveryByte * ((1u << kBits) - 1);
-  std::byte* at = group + layout.plane_offset(kLow) + output / 16 * kVectors * kLineBytes + output % 16 * 4;
+  std::byte* at = plane + output / 16 * kVectors * kLineBytes + output % 16 * 4;
   for (int v = 0; v < kVectors; ++v) {
     uint32_t word = 0;
     for (int i = 0; i < kPerByte; ++i) {
@@ -35,17 +34,18 @@ void StorePlane(const QuadWords& quads, const TileLayout& layout, std::byte* gro
 template <DType type>
 void StoreQuants(const StoredGroup& g, std::byte* group, int output) {
   constexpr TileLayout kLayout(type);
-  constexpr int kBits = kLayout.format.bits;
+  constexpr int kAll = kLayout.format.bits;
   QuadWords quads;
   static_assert(sizeof quads == sizeof g.quants);
   std::memcpy(quads.data(), g.quants.data(), sizeof quads);
-  if constexpr (kBits == 8) {
+  if constexpr (kAll == 8) {
     std::byte* at = group + output / 16 * kQuads * kLineBytes + output % 16 * 4;
     for (int t = 0; t < kQuads; ++t) StoreWord(at + t * kLineBytes, quads[t]);
   } else {
-    StorePlane<0, 4>(quads, kLayout, group, output);
-    StorePlane<kBits & 4, 2>(quads, kLayout, group, output);
-    StorePlane<kBits & 6, 1>(quads, kLayout, group, output);
+    constexpr int kTwo = kAll & 4, kOne = kAll & 6;  // where planes of 2 bits and of 1 bit begin
+    if constexpr (kAll & 4) StorePlane<0, 4>(quads, group, output);
+    if constexpr (kAll & 2) StorePlane<kTwo, 2>(quads, group + kLayout.plane_offset(kTwo), output);
+    if constexpr (kAll & 1) StorePlane<kOne, 1>(quads, group + kLayout.plane_offset(kOne), output);
   }
 }
 

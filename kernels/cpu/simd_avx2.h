@@ -52,7 +52,7 @@ inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 /// sum += a * b, now: compilers would give a sum another register with every product, and run out of them.
-inline void AddProduct(F32x16& sum, F32x16 a, F32x16 b) {
+[[gnu::always_inline]] inline void AddProduct(F32x16& sum, F32x16 a, F32x16 b) {
   sum.lo = _mm256_fmadd_ps(a.lo, b.lo, sum.lo);
   asm("" : "+x"(sum.lo));
   sum.hi = _mm256_fmadd_ps(a.hi, b.hi, sum.hi);

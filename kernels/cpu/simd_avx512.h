@@ -39,7 +39,7 @@ inline F32x16 operator-(F32x16 a, F32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; 
 inline F32x16 operator*(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline F32x16 operator/(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-inline void AddProduct(F32x16& sum, F32x16 a, F32x16 b) { sum = Fma(a, b, sum); }
+[[gnu::always_inline]] inline void AddProduct(F32x16& sum, F32x16 a, F32x16 b) { sum = Fma(a, b, sum); }
 /// Nothing: 32 registers hold what was loaded.
 inline void ForgetLoads() {}
 inline F32x16 Max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }

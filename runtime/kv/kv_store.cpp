@@ -112,6 +112,16 @@ void KvStore::LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<
   backend_->LoadKv(*entry.buffer, layer, rows, image, image_rows);
 }
 
+void KvStore::CopyRows(SequenceId from, SequenceId to, int64_t rows) {
+  std::vector<std::byte> image(static_cast<size_t>(ImageBytes(from, rows)));
+  for (int layer = 0; layer < geometry(from).layers; ++layer) {
+    std::fill(image.begin(), image.end(), std::byte{0});
+    SaveLayer(from, layer, rows, image);
+    LoadLayer(to, layer, rows, image, rows);
+  }
+  CommitPrefill(to, rows);
+}
+
 void KvStore::Truncate(SequenceId sequence, int64_t length) {
   Entry& entry = At(sequence);
   CHECK(!entry.round_open && length >= 0 && length <= entry.committed);

@@ -68,6 +68,9 @@ class KvStore {
   /// Writes the first `rows` rows of an image of `image_rows` into a layer; `CommitPrefill` declares them once every
   /// layer has its own. REQUIRES: nothing is committed, no round is open, rows <= capacity and image_rows.
   void LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows);
+  /// Gives an empty sequence the first `rows` committed rows of another one. REQUIRES: the same geometry but for the
+  /// capacity, no round is open in `to`, rows <= committed and its capacity.
+  void CopyRows(SequenceId from, SequenceId to, int64_t rows);
   /// Forgets committed rows from `length` on (a user's edit, a shared prefix). REQUIRES: no round is open.
   void Truncate(SequenceId sequence, int64_t length);
   /// After each commit, overwrite freed rows with NaN (tests).

@@ -205,7 +205,14 @@ TEST(DraftPlan, GivenCostAndDepthAreTakenAsTheyAre) {
 TEST(DraftPlan, ARowThatCostsNothingMeasurableIsStoredAsMeasured) {
   DrafterConfig config;
   ResolveDraft(config, LinearTimer(10, 0));
-  EXPECT_EQ(config.proposal.pass_cost, "6:1,16:1,17:1,32:1");
+  EXPECT_EQ(config.proposal.pass_cost, "2:1,6:1,16:1,17:1,32:1");
+}
+
+TEST(DraftPlan, TheCurveKnowsThatASecondRowIsCheaperThanTheNext) {
+  DrafterConfig config;
+  PassTimer timer = LinearTimer(10, 0);
+  timer.verification_ms = [](int rows) { return rows == 1 ? 10.0 : 8.0 + 4 * (rows - 1); };
+  EXPECT_EQ(ResolveDraft(config, timer).cost(2), 1.2);
 }
 
 TEST(DraftPlan, PassesThatCannotPayAreNotTimed) {
@@ -217,7 +224,7 @@ TEST(DraftPlan, PassesThatCannotPayAreNotTimed) {
     return 10.0 + rows;
   };
   EXPECT_EQ(ResolveDraft(config, timer).limits.max_nodes, 15);
-  EXPECT_EQ(timed, (std::vector{1, 6, 16}));
+  EXPECT_EQ(timed, (std::vector{1, 2, 6, 16}));
 }
 
 TEST(DraftPlan, TheCurveKeepsTheStepOfATile) {

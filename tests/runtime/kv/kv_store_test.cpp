@@ -341,6 +341,23 @@ TEST(KvStoreDeath, WrongPathsAreCaught) {
   EXPECT_DEATH(twice(), "CHECK\\(store_ != nullptr");
 }
 
+TEST(KvStore, RowsAreCopiedIntoAnEmptySequence) {
+  const auto backend = MakeReferenceBackend();
+  KvStore store(backend.get());
+  KvGeometry small = kGeometry;
+  small.capacity = 3;
+  const SequenceId from = store.Open(kGeometry), to = store.Open(small), none = store.Open(kGeometry);
+  Write(*backend, store, from, 0, {1, 2, 3, 4});
+  store.CommitPrefill(from, 4);
+  store.CopyRows(from, to, 3);
+  EXPECT_EQ(ReadIds(*backend, store, to, 0, 3), (std::vector<float>{1, 2, 3}));
+  EXPECT_EQ(store.committed(to), 3);
+  EXPECT_EQ(store.committed(from), 4);
+  store.CopyRows(from, none, 0);
+  EXPECT_EQ(store.committed(none), 0);
+  EXPECT_DEATH(store.CopyRows(from, to, 1), "has 3 rows already");
+}
+
 TEST(KvStore, ALayerIsLoadedIntoAnEmptySequenceOnly) {
   const auto backend = MakeReferenceBackend();
   KvStore store(backend.get());
