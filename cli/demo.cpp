@@ -216,12 +216,9 @@ class Demo {
   Answer AnswerOnce(DrafterConfig& contestant, std::span<const Token> prompt, int64_t repetition) {
     const auto drafter = MakeDrafter(contestant);
     Engine engine(&target_, verifier_.get(), drafter.get());
-    // Prompt rows that some drafter wants to see are computed in every run.
-    const int64_t seen = std::min(tap_rows_, std::ssize(prompt) - 1);
-    const std::span<const Token> shared = prompt.first(prompt.size() - 1 - static_cast<size_t>(seen));
     AnswerRequest request;
     request.prompt = prompt;
-    request.restore = [&](SequenceId sequence) { return document_.CopyTo(sequence, shared); };
+    request.restore = [&](SequenceId sequence) { return document_.CopyTo(sequence, SharedRows(prompt, tap_rows_)); };
     request.sampling = options_.sampling;
     request.seed = static_cast<uint64_t>(options_.seed + repetition);
     request.max_tokens = options_.n_predict;

@@ -135,11 +135,8 @@ class ModelRun {
     const auto drafter = MakeDrafter(options.drafter);
     const auto verifier = MakeVerifier(options.answer.verify, options.answer.margin, options.sampling.temperature);
     Engine engine(loaded_.target.get(), verifier.get(), drafter.get());
-    // Prompt rows that some drafter wants to see are computed for every cell.
-    const int64_t seen = std::min<int64_t>(tap_rows_, std::ssize(question.prompt) - 1);
     shared_.About(question.document_sha256);
-    CachedPrompt cache(shared_.path(), std::span(question.prompt).first(question.prompt.size() - 1 - seen),
-                       *loaded_.target,
+    CachedPrompt cache(shared_.path(), SharedRows(question.prompt, tap_rows_), *loaded_.target,
                        /*tells=*/false);
     const AskedPrompt asked = AskedOf(question);
     AnswerDraftText text(RetrievalFor(options.drafter), options.drafter, asked, options.prompt,

@@ -1,5 +1,7 @@
 #include "session/answer.h"
 
+#include <algorithm>
+
 #include "session/interrupt.h"
 #include "session/progress.h"
 #include "session/stop_matcher.h"
@@ -90,6 +92,11 @@ Answer RunAnswer(Engine& engine, const Tokenizer& tokenizer, const AnswerRequest
   if (stream.stopped() && answer.result.stop != StopReason::kInterrupted) answer.result.stop = StopReason::kStopString;
   answer.sha256 = Sha256Hex(answer.text);
   return answer;
+}
+
+std::span<const Token> SharedRows(std::span<const Token> prompt, int64_t tap_rows) {
+  const int64_t before_last = std::ssize(prompt) - 1;
+  return prompt.first(static_cast<size_t>(before_last - std::min(tap_rows, before_last)));
 }
 
 }  // namespace longshot

@@ -14,6 +14,10 @@
 
 namespace longshot {
 
+/// The tokens of a prompt whose rows answers by several drafters may share: all but the last one, and but the
+/// `tap_rows` before it that some drafter wants to see, which every answer computes itself.
+std::span<const Token> SharedRows(std::span<const Token> prompt, int64_t tap_rows);
+
 /// One question to one drafter, as text.
 struct AnswerRequest {
   std::span<const Token> prompt;

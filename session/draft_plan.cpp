@@ -10,7 +10,7 @@ namespace longshot {
 namespace {
 
 /// A timed pass is time without a token: few are. The second row has a point of its own: where one row waits for memory
-/// it costs half as much as those after it, and it decides whether a single guess pays. Where 16 rows cost less than
+/// it costs less than those after it, and it decides whether a single guess pays. Where 16 rows cost less than
 /// `kCheap` rows, more may pay: the first row of the second tile of 16 is a point of its own there, for cost may be a
 /// staircase.
 constexpr int kTimedRows[] = {1, 2, 6, 16, 17, kMostTimedRows};

@@ -31,8 +31,8 @@ class Repeat : public testing::Test {
   json FirstReport(const std::string& drafter) const {
     json report = ReportOf({"-m", kModel, "-t", "1", "-s", "7", "-n", "40", "-p", kQuestion, "--temp", "0.9",
                             "--ignore-eos", "--spec-verify", "rejection", "--spec-type", drafter,
-                            // Guesses of tokens seem to pay on every machine; the rest is measured.
-                            "--spec-draft-pass-cost", "2:1,64:1"});
+                            // Guesses seem to pay on every machine; how many are made is measured.
+                            "--spec-draft-pass-cost", "2:1,64:1", "--spec-draft-cost-ratio", "0.1"});
     std::filesystem::rename(report_, first_);
     return report;
   }
@@ -47,7 +47,6 @@ class Repeat : public testing::Test {
 };
 
 TEST_F(Repeat, AReportGivesTheSameTextAndTheSameProposals) {
-  int proposals = 0;  // a draft pass over a short context costs as much as one of the target: window proposes or not
   for (const char* drafter : {"window", "token-recycling"}) {
     SCOPED_TRACE(drafter);
     const json first = FirstReport(drafter);
@@ -58,9 +57,8 @@ TEST_F(Repeat, AReportGivesTheSameTextAndTheSameProposals) {
     EXPECT_EQ(again["config_sha256"], first["config_sha256"]);
     EXPECT_EQ(again["text"], first["text"]);
     EXPECT_EQ(again["metrics"], first["metrics"]);
-    proposals += first["metrics"]["spec_decode_num_drafts"].get<int>();
+    EXPECT_GT(first["metrics"]["spec_decode_num_drafts"], 0) << "nothing was proposed, so nothing was shown";
   }
-  EXPECT_GT(proposals, 0) << "nothing was proposed, so nothing was shown";
 }
 
 TEST_F(Repeat, FlagsComeOnTopOfAReport) {
