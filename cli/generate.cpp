@@ -303,6 +303,7 @@ int RunGenerate(std::span<const std::string> arguments) {
   const ResultFile result(results.json);
   RequireUsable(options, cache);
   const auto file = OpenDecoder(options.runtime.file.model);
+  if (!cache.file.empty()) file->BeginChecksum();
   const Tokenizer tokenizer = LoadTokenizer(*file);
   RequireDraftModel(options.drafter, tokenizer.vocabulary());
   AskedPrompt asked = ReadPrompt(options.prompt);

@@ -57,6 +57,7 @@ int RunPrefill(std::span<const std::string> arguments) {
                  FilesRead(options.runtime.file.model, options.prompt.documents));
   RequireCachePath(options.cache.file);
   const auto file = OpenDecoder(options.runtime.file.model);
+  file->BeginChecksum();
   const Tokenizer tokenizer = LoadTokenizer(*file);
   const std::vector<Token> tokens = BuildDocumentPrompt(tokenizer, options.prompt);
   const auto count = static_cast<int64_t>(tokens.size());

@@ -15,7 +15,7 @@ void Pause() { __builtin_ia32_pause(); }
 
 }  // namespace
 
-ThreadTeam::ThreadTeam(int threads) : size_(threads) {
+ThreadTeam::ThreadTeam(int threads) : size_(threads), shares_(static_cast<size_t>(std::max(threads, 0))) {
   CHECK(threads >= 1);
   for (int worker = 1; worker < size_; ++worker) workers_.emplace_back([this, worker] { WorkerLoop(worker); });
 }

@@ -11,7 +11,7 @@
 namespace longshot {
 
 /// The one team of threads of the process. The caller is worker 0; the others spin for a while, then sleep.
-/// Work is handed out by worker index, never stolen, and no result may depend on who computes it.
+/// No result may depend on who computes it.
 class ThreadTeam {
  public:
   /// REQUIRES: threads >= 1. Starts threads - 1 workers.
@@ -50,7 +50,49 @@ class ThreadTeam {
     });
   }
 
+  /// Runs `work(worker, next)` for every worker, where next() hands out the indices of [0, count), each to one worker,
+  /// and -1 when none is left: a worker's own share, neighbours in ascending order, then what is left of others' shares,
+  /// from their ends.
+  template <class Work>
+  void Balance(int64_t count, Work&& work) {
+    for (int w = 0; w < size_; ++w) shares_[w].Fill(count * w / size_, count * (w + 1) / size_);
+    Run([&](int worker) {
+      work(worker, [this, worker] {
+        int64_t index = shares_[worker].TakeFirst();
+        for (int i = 1; index < 0 && i < size_; ++i) index = shares_[(worker + i) % size_].TakeLast();
+        return index;
+      });
+    });
+  }
+
  private:
+  /// Indices [begin, end) that nobody has taken yet.
+  class alignas(64) Share {
+   public:
+    /// REQUIRES: end < 2^32.
+    void Fill(int64_t begin, int64_t end) { range_.store(Packed(begin, end), std::memory_order_relaxed); }
+    /// -1: none is left.
+    int64_t TakeFirst() { return Take(1, 0); }
+    int64_t TakeLast() { return Take(0, 1); }
+
+   private:
+    static uint64_t Packed(int64_t begin, int64_t end) {
+      return static_cast<uint64_t>(begin) << 32 | static_cast<uint64_t>(end);
+    }
+    int64_t Take(int from_begin, int from_end) {
+      uint64_t range = range_.load(std::memory_order_relaxed);
+      for (;;) {
+        const auto begin = static_cast<int64_t>(range >> 32), end = static_cast<int64_t>(range & 0xffffffff);
+        if (begin == end) return -1;
+        if (range_.compare_exchange_weak(range, Packed(begin + from_begin, end - from_end),
+                                         std::memory_order_relaxed)) {
+          return from_begin != 0 ? begin : end - 1;
+        }
+      }
+    }
+    std::atomic<uint64_t> range_{0};
+  };
+
   using Call = void (*)(void*, int);
   void RunErased(Call call, void* work);
   void RunWorker(int worker) noexcept;
@@ -64,6 +106,7 @@ class ThreadTeam {
   alignas(64) std::atomic<uint32_t> generation_{0};
   alignas(64) std::atomic<int> running_{0};
   std::atomic<bool> stop_{false};
+  std::vector<Share> shares_;
   std::vector<std::thread> workers_;
 };
 

@@ -203,7 +203,8 @@ class Backend {
   /// Copies slots [0, rows) of a layer into `image`, which holds zeros; done when it returns.
   virtual void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) = 0;
   /// Copies the first `rows` slots of an image of `image_rows` into a layer, bit for bit; done when it returns. Slots
-  /// beyond `rows` may come to hold anything. Whatever the bytes are, only numbers can be wrong.
+  /// beyond `rows` may come to hold anything. Whatever the bytes are, only numbers can be wrong. Several threads may
+  /// load different layers.
   virtual void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) = 0;
   virtual void Attention(const AttentionArgs& args) = 0;
 };

@@ -3,8 +3,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/dtype.h"
+#include "core/error.h"
 
 /// What products read of a row that is stored in a block type of ggml: integers and their scales, 32 inputs at a time.
 namespace longshot {
@@ -63,5 +65,37 @@ struct StoredGroup {
 
 /// Group `group` of the row at `row`. REQUIRES: a block type.
 StoredGroup DecodeGroup(DType type, const std::byte* row, int64_t group);
+
+/// The first `groups.size()` groups of the row. REQUIRES: a block type.
+void DecodeGroups(DType type, const std::byte* row, std::span<StoredGroup> groups);
+
+/// Calls use.operator()<type>(). REQUIRES: a block type.
+template <class Use>
+void ForBlockType(DType type, Use&& use) {
+  switch (type) {
+    case DType::kQ4_0:
+      return use.template operator()<DType::kQ4_0>();
+    case DType::kQ4_1:
+      return use.template operator()<DType::kQ4_1>();
+    case DType::kQ5_0:
+      return use.template operator()<DType::kQ5_0>();
+    case DType::kQ5_1:
+      return use.template operator()<DType::kQ5_1>();
+    case DType::kQ8_0:
+      return use.template operator()<DType::kQ8_0>();
+    case DType::kQ2_K:
+      return use.template operator()<DType::kQ2_K>();
+    case DType::kQ3_K:
+      return use.template operator()<DType::kQ3_K>();
+    case DType::kQ4_K:
+      return use.template operator()<DType::kQ4_K>();
+    case DType::kQ5_K:
+      return use.template operator()<DType::kQ5_K>();
+    case DType::kQ6_K:
+      return use.template operator()<DType::kQ6_K>();
+    default:
+      CHECK(false, "{} is not a block type", Info(type).name);
+  }
+}
 
 }  // namespace longshot

@@ -54,7 +54,7 @@ const CacheIdentity& CachedPrompt::Identity(SequenceId sequence) {
 int64_t CachedPrompt::RestoreFrom(const PromptCache& cache, SequenceId sequence) {
   cache.RequireIdentity(Identity(sequence));
   const int64_t rows = cache.CommonRows(rows_);
-  if (rows > 0) cache.Restore(target_.store(), sequence, rows);
+  if (rows > 0) cache.Restore(target_.store(), sequence, rows, target_.model().backend().Describe().threads);
   return rows;
 }
 

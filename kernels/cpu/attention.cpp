@@ -401,32 +401,28 @@ void CpuAttention::RunWhole(const Plan& plan, const Unit& unit, Worker& worker) 
   }
 }
 
-/// Work items [begin, end), chunks of units in ascending order, each to its place among the partial results.
-void CpuAttention::RunShare(const Plan& plan, int64_t begin, int64_t end, Worker& worker) {
-  const int64_t record = PartialRecord(plan);
-  int64_t prepared = -1;
-  for (int64_t i = begin; i < end; ++i) {
-    const Unit unit(plan, i / plan.chunks);
-    const int64_t chunk = i % plan.chunks;
-    if (prepared != i / plan.chunks) PrepareQueries(plan, unit, worker);
-    prepared = i / plan.chunks;
-    RunChunk(plan, unit, chunk, worker);
-    for (int r = 0; r < unit.rows; ++r) {
-      const int64_t row = (unit.first + r / plan.group) * plan.args.heads + unit.head * plan.group + r % plan.group;
-      float* partial = &partials_[(row * plan.chunks + chunk) * record];
-      partial[0] = worker.chunk.max[r], partial[1] = worker.chunk.sum[r];
-      std::memcpy(partial + kRecordHead, &worker.chunk.acc[static_cast<size_t>(r) * plan.dim],
-                  static_cast<size_t>(plan.dim) * sizeof(float));
-    }
+/// One chunk of one unit, to its place among the partial results.
+void CpuAttention::RunItem(const Plan& plan, int64_t item, Worker& worker) {
+  const Unit unit(plan, item / plan.chunks);
+  const int64_t chunk = item % plan.chunks, record = PartialRecord(plan);
+  if (worker.prepared != item / plan.chunks) PrepareQueries(plan, unit, worker);
+  worker.prepared = item / plan.chunks;
+  RunChunk(plan, unit, chunk, worker);
+  for (int r = 0; r < unit.rows; ++r) {
+    const int64_t row = (unit.first + r / plan.group) * plan.args.heads + unit.head * plan.group + r % plan.group;
+    float* partial = &partials_[(row * plan.chunks + chunk) * record];
+    partial[0] = worker.chunk.max[r], partial[1] = worker.chunk.sum[r];
+    std::memcpy(partial + kRecordHead, &worker.chunk.acc[static_cast<size_t>(r) * plan.dim],
+                static_cast<size_t>(plan.dim) * sizeof(float));
   }
 }
 
 void CpuAttention::RunSplit(const Plan& plan) {
+  for (Worker& worker : workers_) worker.prepared = -1;
   // Neighbouring chunks go to the same worker: what it asks for ahead is what it reads next.
-  team_->Run([&](int w) {
+  team_->Balance(plan.units * plan.chunks, [&](int w, auto next) {
     const Session session(*kernels_);
-    const int64_t items = plan.units * plan.chunks;
-    RunShare(plan, items * w / team_->size(), items * (w + 1) / team_->size(), workers_[w]);
+    for (int64_t item; (item = next()) >= 0;) RunItem(plan, item, workers_[w]);
   });
   team_->ForRange(plan.tokens * plan.args.heads, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <new>
 #include <vector>
 
+#include "core/line_vector.h"
 #include "core/thread_team.h"
 #include "kernels/cpu/cpu_kv.h"
 #include "kernels/cpu/kernel_set.h"
@@ -12,20 +12,6 @@ namespace longshot {
 
 /// Keys of one chunk: the unit of work over the context, and of the ascending merge of partial results.
 inline constexpr int64_t kKeyChunk = 512;
-
-/// Memory that begins on a cache line: vectors and tiles that cross lines take twice as long.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  LineAllocator() = default;
-  template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(size_t n) { return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
-  friend bool operator==(const LineAllocator&, const LineAllocator&) { return true; }
-};
-template <class T>
-using LineVector = std::vector<T, LineAllocator<T>>;
 
 /// Tree attention on CPU. A row's result is a fixed function of the keys it sees: steps of 256 absolute positions in
 /// ascending order within chunks of 512, chunks merged in ascending order, whichever thread made them. Blocks whose
@@ -54,6 +40,7 @@ class CpuAttention {
 
   struct Worker {
     LineVector<std::byte> queries;
+    int64_t prepared = -1;  ///< the unit whose queries these are, in a split pass
     State chunk, total;
     LineVector<float> scores;
     std::vector<StepMask> masks;
@@ -86,7 +73,7 @@ class CpuAttention {
   void GatherValueScales(const Plan& plan, const Step& step, const std::byte* values, Worker& worker) const;
   void SpreadValueScales(const Plan& plan, const Unit& unit, const Step& step, Worker& worker) const;
   void RunWhole(const Plan& plan, const Unit& unit, Worker& worker) const;
-  void RunShare(const Plan& plan, int64_t begin, int64_t end, Worker& worker);
+  void RunItem(const Plan& plan, int64_t item, Worker& worker);
   void RunSplit(const Plan& plan);
   void MergePartials(const Plan& plan, int64_t row, int head);
 

@@ -116,7 +116,7 @@ class CpuBackend final : public Backend {
 
   std::unique_ptr<Buffer> Allocate(int64_t floats) override { return std::make_unique<CpuBuffer>(floats); }
   std::unique_ptr<PackedWeights> Pack(const WeightSource& source) override {
-    if (KeepsStored(source)) return std::make_unique<Int8Weights>(team_, source);
+    if (KeepsStored(source)) return std::make_unique<Int8Weights>(team_, weight_pages_, source);
     return matmul_.Pack(source.outputs, source.inputs, source.read);
   }
   int64_t PackedBytes(const WeightSource& source) const override {
@@ -161,6 +161,7 @@ class CpuBackend final : public Backend {
   ThreadTeam team_;
   CpuMatmul matmul_;
   Int8Matmul int8_matmul_;
+  SharedPages weight_pages_;
   const PromptKernels* prompt_;
   CpuAttention attention_;
 };
@@ -293,11 +294,7 @@ void CpuBackend::LoadKv(KvBuffer& buffer, int layer, int64_t rows, std::span<con
   const KvGeometry& g = kv.geometry();
   const int64_t head_bytes = CpuKv::ImageBytes(g, image_rows);
   CHECK(rows >= 0 && rows <= g.capacity && rows <= image_rows && std::ssize(image) == g.kv_heads * head_bytes);
-  team_.ForRange(g.kv_heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t h = begin; h < end; ++h) {
-      kv.LoadHead(layer, static_cast<int>(h), rows, image.data() + h * head_bytes, image_rows);
-    }
-  });
+  for (int h = 0; h < g.kv_heads; ++h) kv.LoadHead(layer, h, rows, image.data() + h * head_bytes, image_rows);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "core/error.h"
@@ -31,6 +32,29 @@ class HostPages {
  private:
   size_t bytes_;
   std::byte* data_ = nullptr;
+};
+
+/// Memory of many matrices in few mappings: one of half a megabyte alone would get no large page.
+class SharedPages {
+ public:
+  /// Lives as long as somebody holds it; begins on a page.
+  std::shared_ptr<std::byte> Take(int64_t bytes) {
+    constexpr int64_t kPage = 4096, kMapping = int64_t{32} << 20;
+    if (last_ == nullptr || left_ < bytes) {
+      left_ = std::max(bytes, kMapping);
+      last_ = std::make_shared<HostPages>(left_, "weights");
+      next_ = last_->data();
+    }
+    std::shared_ptr<std::byte> piece(last_, next_);
+    const int64_t taken = std::min((bytes + kPage - 1) / kPage * kPage, left_);
+    next_ += taken, left_ -= taken;
+    return piece;
+  }
+
+ private:
+  std::shared_ptr<HostPages> last_;
+  std::byte* next_ = nullptr;
+  int64_t left_ = 0;
 };
 
 }  // namespace longshot

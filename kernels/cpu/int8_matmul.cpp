@@ -17,8 +17,8 @@ constexpr int64_t kRunsPerWorker = 4;
 
 }  // namespace
 
-Int8Weights::Int8Weights(ThreadTeam& team, const WeightSource& source)
-    : outputs_(source.outputs), inputs_(source.inputs), bytes_(TileBytes(source)), pages_(bytes_, "weights") {
+Int8Weights::Int8Weights(ThreadTeam& team, SharedPages& memory, const WeightSource& source)
+    : outputs_(source.outputs), inputs_(source.inputs), bytes_(TileBytes(source)), memory_(memory.Take(bytes_)) {
   int64_t offset = 0;
   for (int64_t row = 0; row < outputs_; row += kTileOutputs) {
     const DType type = source.type(row);
@@ -28,7 +28,7 @@ Int8Weights::Int8Weights(ThreadTeam& team, const WeightSource& source)
   std::atomic<int64_t> next{0};
   team.Run([&](int) {
     for (int64_t i; (i = next.fetch_add(1)) < static_cast<int64_t>(tiles_.size());) {
-      PackTile(source, i * kTileOutputs, pages_.data() + tiles_[i].offset);
+      PackTile(source, i * kTileOutputs, memory_.get() + tiles_[i].offset);
     }
   });
 }

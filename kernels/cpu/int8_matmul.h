@@ -20,17 +20,17 @@ class Int8Weights final : public PackedWeights {
   };
 
   /// Packs in parallel. REQUIRES: HasUniformTiles. Errors: what `source.stored` throws; kCapacity.
-  Int8Weights(ThreadTeam& team, const WeightSource& source);
+  Int8Weights(ThreadTeam& team, SharedPages& memory, const WeightSource& source);
 
   int64_t outputs() const override { return outputs_; }
   int64_t inputs() const override { return inputs_; }
   int64_t bytes() const override { return bytes_; }
   const std::vector<Tile>& tiles() const { return tiles_; }
-  const std::byte* TileAt(int64_t index) const { return pages_.data() + tiles_[index].offset; }
+  const std::byte* TileAt(int64_t index) const { return memory_.get() + tiles_[index].offset; }
 
  private:
   int64_t outputs_, inputs_, bytes_;
-  HostPages pages_;
+  std::shared_ptr<std::byte> memory_;
   std::vector<Tile> tiles_;
 };
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
-#include "core/error.h"
 
 namespace longshot {
 namespace {
@@ -71,11 +71,12 @@ template <DType type>
 void PackRows(const WeightSource& source, int64_t first, std::byte* to) {
   constexpr TileLayout kLayout(type);
   const int64_t end = std::min(first + kTileOutputs, source.outputs), groups = source.inputs / kGroupInputs;
+  std::vector<StoredGroup> decoded(static_cast<size_t>(groups));
   for (int64_t row = first; row < end; ++row) {
-    const std::byte* stored = source.stored(row);
+    DecodeGroups(type, source.stored(row), decoded);
     const auto output = static_cast<int>(row - first);
     for (int64_t i = 0; i < groups; ++i) {
-      const StoredGroup g = DecodeGroup(type, stored, i);
+      const StoredGroup& g = decoded[i];
       StoreQuants<type>(g, to + kLayout.group_offset(i), output);
       StoreScales(g, kLayout, to + kLayout.header_offset(i), to + kLayout.group_offset(i), output);
     }
@@ -103,30 +104,7 @@ int64_t TileBytes(const WeightSource& source) {
 }
 
 void PackTile(const WeightSource& source, int64_t first, std::byte* to) {
-  switch (source.type(first)) {
-    case DType::kQ4_0:
-      return PackRows<DType::kQ4_0>(source, first, to);
-    case DType::kQ4_1:
-      return PackRows<DType::kQ4_1>(source, first, to);
-    case DType::kQ5_0:
-      return PackRows<DType::kQ5_0>(source, first, to);
-    case DType::kQ5_1:
-      return PackRows<DType::kQ5_1>(source, first, to);
-    case DType::kQ8_0:
-      return PackRows<DType::kQ8_0>(source, first, to);
-    case DType::kQ2_K:
-      return PackRows<DType::kQ2_K>(source, first, to);
-    case DType::kQ3_K:
-      return PackRows<DType::kQ3_K>(source, first, to);
-    case DType::kQ4_K:
-      return PackRows<DType::kQ4_K>(source, first, to);
-    case DType::kQ5_K:
-      return PackRows<DType::kQ5_K>(source, first, to);
-    case DType::kQ6_K:
-      return PackRows<DType::kQ6_K>(source, first, to);
-    default:
-      CHECK(false, "{} is not a block type", Info(source.type(first)).name);
-  }
+  ForBlockType(source.type(first), [&]<DType type>() { PackRows<type>(source, first, to); });
 }
 
 }  // namespace longshot

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <future>
 #include <vector>
 
 #include "core/error.h"
+#include "core/line_vector.h"
 
 namespace longshot {
 
@@ -53,7 +56,7 @@ int64_t PromptCache::CommonRows(std::span<const Token> tokens) const {
   return mine - header_.tokens.begin();
 }
 
-void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows) const {
+void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows, int threads) const {
   const auto file_rows = static_cast<int64_t>(header_.tokens.size());
   const KvGeometry& geometry = store.geometry(sequence);
   CHECK(rows >= 0 && rows <= file_rows && rows <= geometry.capacity, "{} rows of {}", rows, file_rows);
@@ -62,15 +65,23 @@ void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows) con
     Throw(ErrorCode::kFormat, "it has {} layers of {} bytes, this model's rows are {} of {}", header_.layers,
           header_.image_bytes, geometry.layers, image_bytes);
   }
-  std::vector<std::byte> section(header_.section_bytes());
-  const std::span<const std::byte> image = std::span(section).first(image_bytes);
-  for (int layer = 0; layer < geometry.layers; ++layer) {
-    ReadAt(header_.SectionOffset(layer), section);
-    if (!IsSealed(section, layer)) {
-      Throw(ErrorCode::kFormat, "the checksum of layer {} does not match: damaged", layer);
+  std::atomic<int> next{0};
+  const auto load_layers = [&] {
+    LineVector<std::byte> section(header_.section_bytes());
+    const std::span<const std::byte> image = std::span(section).first(image_bytes);
+    for (int layer; (layer = next.fetch_add(1)) < geometry.layers;) {
+      ReadAt(header_.SectionOffset(layer), section);
+      if (!IsSealed(section, layer)) {
+        next.store(geometry.layers);
+        Throw(ErrorCode::kFormat, "the checksum of layer {} does not match: damaged", layer);
+      }
+      store.LoadLayer(sequence, layer, rows, image, file_rows);
     }
-    store.LoadLayer(sequence, layer, rows, image, file_rows);
-  }
+  };
+  std::vector<std::future<void>> others;
+  for (int i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, load_layers));
+  load_layers();
+  for (std::future<void>& other : others) other.get();
   store.CommitPrefill(sequence, rows);
 }
 

@@ -107,7 +107,7 @@ void KvStore::SaveLayer(SequenceId sequence, int layer, int64_t rows, std::span<
 
 void KvStore::LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<const std::byte> image,
                         int64_t image_rows) {
-  Entry& entry = At(sequence);
+  const Entry& entry = At(sequence);
   CHECK(!entry.round_open && entry.committed == 0, "sequence {} has {} rows already", sequence, entry.committed);
   backend_->LoadKv(*entry.buffer, layer, rows, image, image_rows);
 }

@@ -66,7 +66,8 @@ class KvStore {
   /// Copies the first `rows` rows of a layer into `image`. REQUIRES: rows <= committed; image holds zeros.
   void SaveLayer(SequenceId sequence, int layer, int64_t rows, std::span<std::byte> image) const;
   /// Writes the first `rows` rows of an image of `image_rows` into a layer; `CommitPrefill` declares them once every
-  /// layer has its own. REQUIRES: nothing is committed, no round is open, rows <= capacity and image_rows.
+  /// layer has its own. Several threads may load different layers.
+  /// REQUIRES: nothing is committed, no round is open, rows <= capacity and image_rows.
   void LoadLayer(SequenceId sequence, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows);
   /// Gives an empty sequence the first `rows` committed rows of another one. REQUIRES: the same geometry but for the
   /// capacity, no round is open in `to`, rows <= committed and its capacity.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <optional>
 
@@ -36,6 +37,15 @@ LoadedModel Load(const std::string& path) {
   return std::filesystem::is_directory(path, ignored) ? OpenCheckpoint(path) : OpenGguf(path);
 }
 
+std::string ChecksumOf(const std::vector<MappedFile>& files) {
+  uint64_t hash = 0, bytes = 0;
+  for (const MappedFile& file : files) {
+    hash = FastHash(file.bytes(), hash);
+    bytes += file.bytes().size();
+  }
+  return fmt::format("{:016x} ({} bytes)", hash, bytes);
+}
+
 }  // namespace
 
 struct ModelFile::Content {
@@ -45,6 +55,7 @@ struct ModelFile::Content {
   Lazy<ModelConfig> config;
   Lazy<Vocabulary> vocabulary;
   Lazy<std::string> sha256;
+  std::shared_future<std::string> checksum;  ///< last: destroyed first, it reads the files
 };
 
 ModelFile::ModelFile(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -102,12 +113,12 @@ std::string ModelFile::Sha256() const {
 }
 
 std::string ModelFile::Checksum() const {
-  uint64_t hash = 0, bytes = 0;
-  for (const MappedFile& file : content_->loaded.files) {
-    hash = FastHash(file.bytes(), hash);
-    bytes += file.bytes().size();
-  }
-  return fmt::format("{:016x} ({} bytes)", hash, bytes);
+  return content_->checksum.valid() ? content_->checksum.get() : ChecksumOf(content_->loaded.files);
+}
+
+void ModelFile::BeginChecksum() const {
+  const auto& files = content_->loaded.files;
+  content_->checksum = std::async(std::launch::async, [&files] { return ChecksumOf(files); }).share();
 }
 
 void ModelFile::ReleasePages() const {

@@ -70,8 +70,10 @@ class ModelFile {
   /// SHA-256 of the whole content (all weight files in order), computed on first use.
   std::string Sha256() const;
   /// `FastHash` of the whole content and its size as text: tells models apart at every start (SHA-256 of 100 MB takes
-  /// a third of a second), but not from one that was forged. Computed at each call.
+  /// a third of a second), but not from one that was forged. Computed at each call, unless it was begun before.
   std::string Checksum() const;
+  /// Computes `Checksum`, once, while the caller does something else.
+  void BeginChecksum() const;
   /// Lets the kernel drop pages that packing has read.
   void ReleasePages() const;
 

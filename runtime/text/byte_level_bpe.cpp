@@ -1,6 +1,7 @@
 #include "runtime/text/byte_level_bpe.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "core/error.h"
 #include "runtime/text/byte_alphabet.h"
@@ -26,18 +27,27 @@ bool IsText(TokenKind kind, const std::string& piece) {
 
 // Numbers the strings that bytes and merges make. Symbols 0 to 255 are the bytes.
 struct ByteLevelBpe::Interner {
-  std::unordered_map<std::string, Symbol> symbol_of;
+  std::unordered_map<std::string_view, Symbol> symbol_of;  // keys live in the vocabulary or in `made`
+  std::deque<std::string> made;
 
-  Interner() {
+  explicit Interner(size_t expected) {
+    symbol_of.reserve(expected);
     for (int byte = 0; byte < 256; ++byte) symbol_of.emplace(ByteCharacter(byte), byte);
   }
-  Symbol Intern(std::string text) {
-    return symbol_of.try_emplace(std::move(text), static_cast<Symbol>(symbol_of.size())).first->second;
+  Symbol Intern(std::string_view text) {
+    return symbol_of.try_emplace(text, static_cast<Symbol>(symbol_of.size())).first->second;
+  }
+  Symbol InternMerged(const std::string& left, const std::string& right) {
+    made.push_back(left + right);
+    const size_t before = symbol_of.size();
+    const Symbol symbol = Intern(made.back());
+    if (symbol_of.size() == before) made.pop_back();
+    return symbol;
   }
 };
 
 ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabulary.pre) {
-  Interner interner;
+  Interner interner(256 + vocabulary.pieces.size());
   AddMerges(vocabulary, interner);
   token_of_symbol_.assign(interner.symbol_of.size(), kNoToken);
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
@@ -54,12 +64,11 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabu
 
 void ByteLevelBpe::AddMerges(const Vocabulary& vocabulary, Interner& interner) {
   merges_.reserve(vocabulary.merges.size());
-  interner.symbol_of.reserve(interner.symbol_of.size() + vocabulary.pieces.size());
   int32_t rank = 0;
   for (const auto& [left, right] : vocabulary.merges) {
     if (left.empty() || right.empty()) Throw(ErrorCode::kFormat, "tokenizer: merge {} has an empty side", rank);
     const Symbol left_symbol = interner.Intern(left), right_symbol = interner.Intern(right);
-    merges_.try_emplace(PairKey(left_symbol, right_symbol), Merge{rank++, interner.Intern(left + right)});
+    merges_.try_emplace(PairKey(left_symbol, right_symbol), Merge{rank++, interner.InternMerged(left, right)});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <future>
 #include <optional>
 #include <unordered_map>
 
@@ -97,6 +98,14 @@ struct Tokenizer::Parts {
 
 Tokenizer::Parts::Parts(Vocabulary v) : vocabulary(Prepared(std::move(v))), added(vocabulary) {
   const size_t count = vocabulary.pieces.size();
+  // The tables of merges take as long as all the others: every command waits for them at its start.
+  std::future<ByteLevelBpe> merges;
+  if (vocabulary.kind == TokenizerKind::kByteLevelBpe) {
+    merges = std::async(std::launch::async, [this] { return ByteLevelBpe(vocabulary); });
+  } else {
+    sentence_piece.emplace(vocabulary);
+  }
+  token_of.reserve(count);
   bytes.reserve(count);
   ends.assign(count, false);
   for (size_t id = 0; id < count; ++id) {
@@ -109,11 +118,7 @@ Tokenizer::Parts::Parts(Vocabulary v) : vocabulary(Prepared(std::move(v))), adde
     if (id != kNoToken) ends[id] = true;
   }
   if (vocabulary.eos != kNoToken) ends[vocabulary.eos] = true;
-  if (vocabulary.kind == TokenizerKind::kByteLevelBpe) {
-    bpe.emplace(vocabulary);
-  } else {
-    sentence_piece.emplace(vocabulary);
-  }
+  if (merges.valid()) bpe.emplace(merges.get());
 }
 
 void Tokenizer::Parts::EncodeText(std::string_view text, bool space_prefix, std::vector<Token>& out) const {
