@@ -473,7 +473,7 @@ void CpuAttention::Run(const AttentionArgs& args) {
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
   MakeRoom(plan);
   // Many units: each walks its whole context. Few: the context is shared out by chunks. Same sums either way.
-  if (plan.units < SplitUnits()) return RunSplit(plan);
+  if (plan.units < SplitUnits() && plan.chunks > 1) return RunSplit(plan);
   std::atomic<int64_t> next{0};
   team_->Run([&](int w) {
     const Session session(*kernels_);

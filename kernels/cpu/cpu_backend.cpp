@@ -102,6 +102,7 @@ class CpuBackend final : public Backend {
         team_(options.threads),
         matmul_(&team_, kernels_, floats),
         int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
+        weight_pages_(&team_),
         prompt_(ChoosePrompt(isa, stored)),
         attention_(&team_, kernels_, &ChooseQ8(isa, features), prompt_) {}
 

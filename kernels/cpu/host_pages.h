@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/thread_team.h"
 
 namespace longshot {
 
@@ -37,24 +38,36 @@ class HostPages {
 /// Memory of many matrices in few mappings: one of half a megabyte alone would get no large page.
 class SharedPages {
  public:
+  explicit SharedPages(ThreadTeam* team) : team_(team) {}
+
   /// Lives as long as somebody holds it; begins on a page.
   std::shared_ptr<std::byte> Take(int64_t bytes) {
-    constexpr int64_t kPage = 4096, kMapping = int64_t{32} << 20;
-    if (last_ == nullptr || left_ < bytes) {
-      left_ = std::max(bytes, kMapping);
-      last_ = std::make_shared<HostPages>(left_, "weights");
-      next_ = last_->data();
+    if (mapping_ == nullptr || size_ - taken_ < bytes) {
+      size_ = std::max(bytes, kMapping);
+      mapping_ = std::make_shared<HostPages>(size_, "weights");
+      taken_ = touched_ = 0;
     }
-    std::shared_ptr<std::byte> piece(last_, next_);
-    const int64_t taken = std::min((bytes + kPage - 1) / kPage * kPage, left_);
-    next_ += taken, left_ -= taken;
+    std::shared_ptr<std::byte> piece(mapping_, mapping_->data() + taken_);
+    taken_ = std::min(taken_ + (bytes + kPage - 1) / kPage * kPage, size_);
+    while (touched_ < taken_) Touch();
     return piece;
   }
 
  private:
-  std::shared_ptr<HostPages> last_;
-  std::byte* next_ = nullptr;
-  int64_t left_ = 0;
+  static constexpr int64_t kPage = 4096, kLargePage = int64_t{2} << 20, kMapping = int64_t{32} << 20;
+
+  /// One large page for each worker: two that want the same one would wait for each other.
+  void Touch() {
+    team_->Run([&](int w) {
+      const int64_t at = touched_ + w * kLargePage;
+      if (at < size_) *(mapping_->data() + at) = std::byte{0};
+    });
+    touched_ += team_->size() * kLargePage;
+  }
+
+  ThreadTeam* team_;
+  std::shared_ptr<HostPages> mapping_;
+  int64_t size_ = 0, taken_ = 0, touched_ = 0;  ///< of the mapping, in bytes
 };
 
 }  // namespace longshot
