@@ -12,10 +12,6 @@ namespace {
 constexpr int64_t kTopRounds = 32;
 constexpr int64_t kTopEvery = 4;
 
-/// Prompt rows that are tapped at most: a drafter that may never be taken is not worth a longer prefill. With 128
-/// instead of 512, `token-recycling` accepts as much on long documents.
-constexpr int kMostPrefillRows = 128;
-
 /// Room for proposals, so that no round allocates.
 constexpr int64_t kReservedDepth = 256;
 
@@ -42,11 +38,8 @@ AutoDrafter::AutoDrafter(std::string name, std::vector<std::unique_ptr<Drafter>>
 
 Taps AutoDrafter::Needs() const {
   Taps all;
-  for (const Arm& arm : arms_) {
-    const Taps taps = arm.drafter->Needs();
-    all.top_k = std::max(all.top_k, taps.top_k);
-    all.prefill_rows = std::min(std::max(all.prefill_rows, taps.prefill_rows), kMostPrefillRows);
-  }
+  // Not of prompt rows: they delay the answer and are worth nothing (README).
+  for (const Arm& arm : arms_) all.top_k = std::max(all.top_k, arm.drafter->Needs().top_k);
   return all;
 }
 
