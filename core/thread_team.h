@@ -51,8 +51,8 @@ class ThreadTeam {
   }
 
   /// Runs `work(worker, next)` for every worker, where next() hands out the indices of [0, count), each to one worker,
-  /// and -1 when none is left: a worker's own share, neighbours in ascending order, then what is left of others' shares,
-  /// from their ends.
+  /// and -1 when none is left: a worker's own share, neighbours in ascending order, then what is left of others'
+  /// shares, from their ends.
   template <class Work>
   void Balance(int64_t count, Work&& work) {
     for (int w = 0; w < size_; ++w) shares_[w].Fill(count * w / size_, count * (w + 1) / size_);

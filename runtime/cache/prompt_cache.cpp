@@ -72,7 +72,6 @@ void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows, int
     for (int layer; (layer = next.fetch_add(1)) < geometry.layers;) {
       ReadAt(header_.SectionOffset(layer), section);
       if (!IsSealed(section, layer)) {
-        next.store(geometry.layers);
         Throw(ErrorCode::kFormat, "the checksum of layer {} does not match: damaged", layer);
       }
       store.LoadLayer(sequence, layer, rows, image, file_rows);

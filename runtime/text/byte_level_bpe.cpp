@@ -1,7 +1,9 @@
 #include "runtime/text/byte_level_bpe.h"
 
 #include <algorithm>
+#include <bit>
 #include <deque>
+#include <functional>
 
 #include "core/error.h"
 #include "runtime/text/byte_alphabet.h"
@@ -25,35 +27,73 @@ bool IsText(TokenKind kind, const std::string& piece) {
 
 }  // namespace
 
-// Numbers the strings that bytes and merges make. Symbols 0 to 255 are the bytes.
-struct ByteLevelBpe::Interner {
-  std::unordered_map<std::string_view, Symbol> symbol_of;  // keys live in the vocabulary or in `made`
-  std::deque<std::string> made;
-
-  explicit Interner(size_t expected) {
-    symbol_of.reserve(expected);
-    for (int byte = 0; byte < 256; ++byte) symbol_of.emplace(ByteCharacter(byte), byte);
+// Numbers the strings that bytes and merges make. Symbols 0 to 255 are the bytes. A flat table: every command waits for
+// three look-ups a merge, which a table of nodes takes several times as long for.
+class ByteLevelBpe::Interner {
+ public:
+  explicit Interner(size_t expected) : slots_(std::bit_ceil(2 * expected + 512)) {
+    for (int byte = 0; byte < 256; ++byte) Intern(ByteCharacter(byte));
   }
+  size_t size() const { return texts_.size(); }
+  // kNoSymbol: it has none.
+  Symbol Find(std::string_view text) const {
+    const Slot& slot = slots_[Place(text, HashOf(text))];
+    return slot.symbol;
+  }
+  // `text` must outlive the table.
   Symbol Intern(std::string_view text) {
-    return symbol_of.try_emplace(text, static_cast<Symbol>(symbol_of.size())).first->second;
+    if (2 * texts_.size() >= slots_.size()) Grow();
+    const uint32_t hash = HashOf(text);
+    Slot& slot = slots_[Place(text, hash)];
+    if (slot.symbol == kNoSymbol) {
+      slot = {hash, static_cast<Symbol>(texts_.size())};
+      texts_.push_back(text);
+    }
+    return slot.symbol;
   }
-  Symbol InternMerged(const std::string& left, const std::string& right) {
-    made.push_back(left + right);
-    const size_t before = symbol_of.size();
-    const Symbol symbol = Intern(made.back());
-    if (symbol_of.size() == before) made.pop_back();
+  Symbol InternMerged(std::string_view left, std::string_view right) {
+    made_.emplace_back(left).append(right);
+    const size_t before = size();
+    const Symbol symbol = Intern(made_.back());
+    if (size() == before) made_.pop_back();
     return symbol;
   }
+
+ private:
+  struct Slot {
+    uint32_t hash = 0;
+    Symbol symbol = kNoSymbol;
+  };
+  static uint32_t HashOf(std::string_view text) { return static_cast<uint32_t>(std::hash<std::string_view>()(text)); }
+  // Where the text stands, or an empty slot for it.
+  size_t Place(std::string_view text, uint32_t hash) const {
+    size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].symbol != kNoSymbol && (slots_[at].hash != hash || texts_[slots_[at].symbol] != text)) {
+      at = (at + 1) & (slots_.size() - 1);
+    }
+    return at;
+  }
+  void Grow() {
+    std::vector<Slot> old(2 * slots_.size());
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.symbol != kNoSymbol) slots_[Place(texts_[slot.symbol], slot.hash)] = slot;
+    }
+  }
+
+  std::vector<Slot> slots_;              // a power of two, at most half full
+  std::vector<std::string_view> texts_;  // by symbol
+  std::deque<std::string> made_;         // texts that no merge or byte holds
 };
 
 ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary) : pre_tokenizer_(vocabulary.pre) {
-  Interner interner(256 + vocabulary.pieces.size());
+  Interner interner(vocabulary.pieces.size());
   AddMerges(vocabulary, interner);
-  token_of_symbol_.assign(interner.symbol_of.size(), kNoToken);
+  token_of_symbol_.assign(interner.size(), kNoToken);
   for (size_t id = 0; id < vocabulary.pieces.size(); ++id) {
     if (!IsText(vocabulary.kinds[id], vocabulary.pieces[id])) continue;
-    const auto symbol = interner.symbol_of.find(vocabulary.pieces[id]);
-    if (symbol != interner.symbol_of.end()) token_of_symbol_[symbol->second] = static_cast<Token>(id);
+    const Symbol symbol = interner.Find(vocabulary.pieces[id]);
+    if (symbol != kNoSymbol) token_of_symbol_[symbol] = static_cast<Token>(id);
     if (!pre_tokenizer_.ignores_merges()) continue;
     std::string bytes = PieceToBytes(vocabulary.pieces[id]);
     longest_whole_word_ = std::max(longest_whole_word_, bytes.size());

@@ -51,7 +51,7 @@ class ByteLevelBpe {
     std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
     int64_t looked_at = 0;
   };
-  struct Interner;
+  class Interner;
   struct PairHash {
     size_t operator()(uint64_t pair) const { return (pair ^ pair >> 29) * 0x9E3779B97F4A7C15u >> 7; }
   };

@@ -118,6 +118,51 @@ TEST(ThreadTeam, ARangeOfOneGrainIsTheCallers) {
   EXPECT_THROW(team.ForRange(1, 8, [](int64_t, int64_t) { throw 1; }), int);
 }
 
+TEST(ThreadTeam, BalancedIndicesAreHandedOutOnce) {
+  for (int threads = 1; threads <= 4; ++threads) {
+    ThreadTeam team(threads);
+    for (const int64_t count : {0, 1, 2, 3, 7, 48, 1001}) {
+      std::vector<std::atomic<int>> taken(static_cast<size_t>(count));
+      team.Balance(count, [&](int, auto next) {
+        for (int64_t i; (i = next()) >= 0;) ++taken[static_cast<size_t>(i)];
+      });
+      for (const auto& times : taken) EXPECT_EQ(times, 1) << threads << " threads, " << count;
+    }
+  }
+}
+
+TEST(ThreadTeam, AWorkerThatIsHeldUpLosesTheEndOfItsShare) {
+  ThreadTeam team(2);
+  constexpr int64_t kCount = 20;
+  std::vector<int64_t> held, other;
+  std::atomic<bool> done{false};
+  team.Balance(kCount, [&](int worker, auto next) {
+    if (worker == 0) {
+      held.push_back(next());
+      while (!done) std::this_thread::yield();
+      EXPECT_EQ(next(), -1);
+    } else {
+      for (int64_t i; (i = next()) >= 0;) other.push_back(i);
+      done = true;
+    }
+  });
+  // Its own share in order, then the other's from the end. Where worker 1 had begun and ended before worker 0 took its
+  // first, nothing is left for that.
+  std::vector<int64_t> expected{10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 9, 8, 7, 6, 5, 4, 3, 2, 1};
+  if (held == std::vector<int64_t>{-1}) expected.push_back(0);
+  EXPECT_EQ(other, expected);
+}
+
+TEST(ThreadTeam, WhatABalancedWorkerThrowsReachesTheCaller) {
+  ThreadTeam team(3);
+  EXPECT_THROW(team.Balance(10, [](int, auto next) { throw static_cast<int>(next()); }), int);
+  std::atomic<int> runs{0};
+  team.Balance(10, [&](int, auto next) {
+    while (next() >= 0) ++runs;
+  });
+  EXPECT_EQ(runs, 10) << "nothing is left over from the call that failed";
+}
+
 TEST(ThreadTeam, ManyTeamsComeAndGo) {
   for (int i = 0; i < 100; ++i) {
     ThreadTeam team(1 + i % 4);

@@ -122,12 +122,13 @@ testing::AssertionResult SameBits(const float* got, const float* want, int64_t r
 TEST(Int8Products, EverySetHasTheBitsOfTheDefinitionForEveryTypeAndNumberOfRows) {
   constexpr int64_t kRows = 130, kOutputs = 42;
   ThreadTeam team(1);
+  SharedPages memory(&team);
   for (const DType type : kBlockTypes) {
     const bool super_blocks = FormatOf(type).super_blocks;
     for (const int64_t inputs : {super_blocks ? 256 : 32, super_blocks ? 768 : 928}) {
       Draws draws(kSeed);
       const StoredMatrix matrix(draws, type, kOutputs, inputs);
-      const Int8Weights weights(team, matrix.Source());
+      const Int8Weights weights(team, memory, matrix.Source());
       std::vector<float> x = AwkwardRows(draws, kRows, inputs), y(kRows * kOutputs);
       const std::vector<float> want = Defined(matrix, type, kOutputs, x, kRows, inputs);
       for (const NamedSet& set : Sets()) {
@@ -148,10 +149,11 @@ TEST(Int8Products, EverySetHasTheBitsOfTheDefinitionForEveryTypeAndNumberOfRows)
 TEST(Int8Products, ARowThatIsNotANumberStaysOne) {
   constexpr int64_t kRows = 19, kOutputs = 32, kInputs = 256;
   ThreadTeam team(1);
+  SharedPages memory(&team);
   for (const DType type : {DType::kQ4_1, DType::kQ8_0, DType::kQ6_K}) {
     Draws draws(kSeed);
     const StoredMatrix matrix(draws, type, kOutputs, kInputs);
-    const Int8Weights weights(team, matrix.Source());
+    const Int8Weights weights(team, memory, matrix.Source());
     std::vector<float> x = draws.Normals(kRows * kInputs), y(kRows * kOutputs);
     const std::vector<float> want = Defined(matrix, type, kOutputs, x, kRows, kInputs);
     constexpr int64_t kBad = 17;

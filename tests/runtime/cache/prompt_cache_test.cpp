@@ -41,11 +41,11 @@ class Rows {
     AtomicFile file(path);
     WritePromptCache(file, DescribeRows(store_, sequence_, tokens, Identity()), store_, sequence_);
   }
-  int64_t Restore(const std::string& path, std::span<const Token> tokens) {
+  int64_t Restore(const std::string& path, std::span<const Token> tokens, int threads = 1) {
     const PromptCache cache(path);
     cache.RequireIdentity(Identity());
     const int64_t rows = cache.CommonRows(tokens);
-    cache.Restore(store_, sequence_, rows);
+    cache.Restore(store_, sequence_, rows, threads);
     return rows;
   }
   CacheIdentity Identity() const {
@@ -96,7 +96,7 @@ TEST(PromptCache, RestoredRowsHaveTheBitsOfAColdRunOnEveryNumericPath) {
         std::copy_n(tokens.begin(), common, other.begin());
         if (common < kRows) other[common] = tokens[common] == 0 ? 1 : 0;
         Rows cold(*backend, name, 200, type), warm(*backend, name, 120, type);
-        EXPECT_EQ(warm.Restore(folder / "cache", other), common);
+        EXPECT_EQ(warm.Restore(folder / "cache", other, 1 + static_cast<int>(common % 3)), common);
         EXPECT_EQ(warm.committed(), common);
         warm.Feed(std::span(other).subspan(common));
         cold.Feed(std::span(other).first(33));
@@ -118,10 +118,10 @@ class DamagedCache : public testing::Test {
     content_ = ReadFile(path_);
   }
   /// Why `content` is refused; nothing may be committed then.
-  std::string Reason(const std::string& content) {
+  std::string Reason(const std::string& content, int threads = 1) {
     WriteFileAtomically(path_, content);
     Rows rows(*backend_, "llama", kRows, DType::kF32);
-    const std::string reason = ReasonOf([&] { rows.Restore(path_, tokens_); });
+    const std::string reason = ReasonOf([&] { rows.Restore(path_, tokens_, threads); });
     EXPECT_EQ(rows.committed(), reason == "taken" ? kRows : 0);
     return reason;
   }
@@ -153,7 +153,9 @@ TEST_F(DamagedCache, AFlippedBitOfARowIsRefused) {
       std::string damaged = content_;
       char& byte = damaged[header.SectionOffset(layer) + at];
       byte = static_cast<char>(byte ^ 16);
-      EXPECT_EQ(Reason(damaged), fmt::format("the checksum of layer {} does not match: damaged", layer));
+      for (const int threads : {1, 2, 5}) {
+        EXPECT_EQ(Reason(damaged, threads), fmt::format("the checksum of layer {} does not match: damaged", layer));
+      }
     }
   }
 }
@@ -176,8 +178,11 @@ TEST_F(DamagedCache, AFileThatShrinksWhileItIsReadIsAnErrorAndNoSignal) {
   const Model model(backend_.get(), file, file->config());
   const SequenceId sequence = store.Open(model.Geometry(kRows, DType::kF32, DType::kF32));
   std::filesystem::resize_file(path_, 5000);
-  EXPECT_NE(ReasonOf([&] { cache.Restore(store, sequence, kRows); }).find("truncated"), std::string::npos);
-  EXPECT_EQ(store.committed(sequence), 0);
+  for (const int threads : {1, 3}) {
+    const std::string reason = ReasonOf([&] { cache.Restore(store, sequence, kRows, threads); });
+    EXPECT_NE(reason.find("truncated"), std::string::npos) << reason;
+    EXPECT_EQ(store.committed(sequence), 0);
+  }
 }
 
 TEST_F(DamagedCache, WhatIsNoFileIsRefused) {
@@ -203,6 +208,14 @@ TEST_F(DamagedCache, OtherModelsTypesAndScalingsAreNamed) {
   EXPECT_EQ(refusal("llama", DType::kF32), "taken");
   EXPECT_EQ(refusal("llama", DType::kF16), "its cache type is k f32, v f32, this run's is k f16, v f16");
   EXPECT_EQ(refusal("qwen2", DType::kF32).find("its model is "), 0u);
+}
+
+TEST(CacheIdentity, AChecksumThatWasBegunIsTheSame) {
+  const auto file = TinyModel("llama");
+  const std::string computed = file->Checksum();
+  file->BeginChecksum();
+  EXPECT_EQ(file->Checksum(), computed);
+  EXPECT_EQ(file->Checksum(), computed) << "asked again";
 }
 
 TEST(CacheIdentity, EveryThingThatRowsDependOnChangesIt) {
