@@ -266,19 +266,20 @@ void CpuAttention::AttendInPlace(const Plan& plan, const Unit& unit, const Step&
   const SoftmaxRows all = worker.Rows(plan, unit);
   // Each pass asks for its part of the next step, where that is as dense as this one.
   const bool dense = step.everything && unit.last_position >= (step.first + 2 * kStepBlocks) * kKeyBlock;
-  const int64_t passes = CeilDiv(unit.rows, kPassRows);
+  const int pass_rows = std::min(plan.keys.pass_rows, plan.values.pass_rows);
+  const int64_t passes = CeilDiv(unit.rows, pass_rows);
   const auto ahead = [&](const std::byte* next, int64_t bytes, int64_t pass) {
     const int64_t lines = dense && plan.reads_stored() ? CeilDiv(bytes, 64 * passes) : 0;
     return Ahead{next + pass * lines * 64, static_cast<int>(lines)};
   };
-  for (int first = 0; first < unit.rows; first += kPassRows) {
-    SoftmaxRows rows = all.Slice(first, std::min(kPassRows, unit.rows - first));
+  for (int first = 0; first < unit.rows; first += pass_rows) {
+    SoftmaxRows rows = all.Slice(first, std::min(pass_rows, unit.rows - first));
     rows.scores = all.scores, rows.sums = all.sums;
     const StepMask* masks = step.everything ? nullptr : &worker.masks[first];
     const unsigned seen = masks ? SeenBlocks({masks, static_cast<size_t>(rows.count)}) : (1u << step.blocks) - 1;
     if (seen == 0) continue;
-    const Ahead next_keys = ahead(keys + kStepBlocks * key_bytes, kStepBlocks * key_bytes, first / kPassRows);
-    const Ahead next_values = ahead(values + kStepBlocks * value_bytes, kStepBlocks * value_bytes, first / kPassRows);
+    const Ahead next_keys = ahead(keys + kStepBlocks * key_bytes, kStepBlocks * key_bytes, first / pass_rows);
+    const Ahead next_values = ahead(values + kStepBlocks * value_bytes, kStepBlocks * value_bytes, first / pass_rows);
     const Ahead half{next_values.data, next_values.lines / 2};
     const Ahead rest{half.data + half.lines * 64, next_values.lines - half.lines};
     ForRuns(seen, [&](int block, int count) {

@@ -14,8 +14,6 @@ inline constexpr int kStepBlocks = 4;
 inline constexpr int kKeyStep = kStepBlocks * kKeyBlock;
 /// Query rows one attention unit holds at most: what one read of K and V serves.
 inline constexpr int kMaxQueryRows = 192;
-/// Query rows that go through a step together: their scores and probabilities stay in the nearest caches.
-inline constexpr int kPassRows = 32;
 /// Elements from one row's scores to the next; off the powers of two, which share cache sets.
 inline constexpr int kScoreStride = kKeyStep + 16;
 
@@ -87,6 +85,8 @@ struct RowTypeKernel {
   void (*unpack_keys)(const std::byte* block, int dim, std::byte* to) = nullptr;
   void (*unpack_values)(const std::byte* block, int dim, std::byte* to) = nullptr;
   int64_t (*unpacked_bytes)(int dim) = nullptr;
+  /// Query rows that go through a step together: whole tiles, whose scores and probabilities stay in the nearest caches.
+  int pass_rows = 32;
 };
 
 /// A block of q8_0 rows: keys as [dim / 4, 64, 4] signed bytes; values as [16, dim, 4], the four being keys i, i + 16,

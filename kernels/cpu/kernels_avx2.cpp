@@ -4,7 +4,7 @@ namespace longshot {
 namespace {
 /// Twelve of the 16 registers for sums of two registers each. One row waits for memory, which is read fastest when
 /// asked for evenly.
-constexpr int kProductRows = 3, kProductVectors = 2, kPairsPerPart = 2;
+constexpr int kProductRows = 3, kProductVectors = 2, kPairsPerPart = 2, kPassRows = 24;
 }  // namespace
 }  // namespace longshot
 
