@@ -8,6 +8,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/error.h"
+
 namespace longshot {
 
 /// The one team of threads of the process. The caller is worker 0; the others spin for a while, then sleep.
@@ -52,9 +54,10 @@ class ThreadTeam {
 
   /// Runs `work(worker, next)` for every worker, where next() hands out the indices of [0, count), each to one worker,
   /// and -1 when none is left: a worker's own share, neighbours in ascending order, then what is left of others'
-  /// shares, from their ends.
+  /// shares, from their ends. `work` may not nest; what it throws is thrown here. REQUIRES: 0 <= count < 2^32.
   template <class Work>
   void Balance(int64_t count, Work&& work) {
+    CHECK(count >= 0 && count < int64_t{1} << 32, "{} indices", count);
     for (int w = 0; w < size_; ++w) shares_[w].Fill(count * w / size_, count * (w + 1) / size_);
     Run([&](int worker) {
       work(worker, [this, worker] {
@@ -69,7 +72,6 @@ class ThreadTeam {
   /// Indices [begin, end) that nobody has taken yet.
   class alignas(64) Share {
    public:
-    /// REQUIRES: end < 2^32.
     void Fill(int64_t begin, int64_t end) { range_.store(Packed(begin, end), std::memory_order_relaxed); }
     /// -1: none is left.
     int64_t TakeFirst() { return Take(1, 0); }

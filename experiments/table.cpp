@@ -37,12 +37,11 @@ class Baselines {
 
 double Emitted(const json& cell) { return cell["metrics"]["emitted_tokens"]; }
 double DecodeMs(const json& cell) { return cell["timings"]["predicted_ms"]; }
-/// Reading the prompt, what the drafter does with it and looks for, sizing, and decoding.
+/// Reading the prompt, what the drafter does with it and looks for, and decoding.
 double LatencyMs(const json& cell) {
   const json& phases = cell["phases_ms"];
   const double retrieval = cell.contains("retrieval") ? cell["retrieval"].value("ms", 0.0) : 0.0;
-  return cell["prefill_ms"].get<double>() + retrieval + phases.value("prefill_draft", 0.0) +
-         phases.value("sizing", 0.0) + DecodeMs(cell);
+  return cell["prefill_ms"].get<double>() + retrieval + phases.value("prefill_draft", 0.0) + DecodeMs(cell);
 }
 
 /// Cells of one line.

@@ -200,11 +200,11 @@ class Backend {
   virtual std::string KvLayout() const = 0;
   /// Bytes of one layer's image of `rows` slots; does not depend on the capacity. Errors: kFormat on overflow.
   virtual int64_t KvImageBytes(const KvGeometry& geometry, int64_t rows) const = 0;
+  // Copied on the calling thread: several may save and load different layers.
   /// Copies slots [0, rows) of a layer into `image`, which holds zeros; done when it returns.
   virtual void SaveKv(const KvBuffer& kv, int layer, int64_t rows, std::span<std::byte> image) = 0;
   /// Copies the first `rows` slots of an image of `image_rows` into a layer, bit for bit; done when it returns. Slots
-  /// beyond `rows` may come to hold anything. Whatever the bytes are, only numbers can be wrong. Several threads may
-  /// load different layers.
+  /// beyond `rows` may come to hold anything. Whatever the bytes are, only numbers can be wrong.
   virtual void LoadKv(KvBuffer& kv, int layer, int64_t rows, std::span<const std::byte> image, int64_t image_rows) = 0;
   virtual void Attention(const AttentionArgs& args) = 0;
 };

@@ -84,7 +84,7 @@ memory_folders="core;kernels;runtime/config;runtime/text;runtime/kv;runtime/mode
 
 build release release all && check release build ${only}
 build "ASan + UBSan" asan tests_unit "$memory_folders" && check "ASan + UBSan" build-asan -L unit ${only}
-build TSan tsan tests_threads "core;kernels" && check TSan build-tsan -L threads ${only}
+build TSan tsan tests_threads "core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache" && check TSan build-tsan -L threads ${only}
 script fuzzing tests/fuzz/run_short.sh ${long:+--long}
 
 echo "$passed passed, $failed failed, $skipped skipped"

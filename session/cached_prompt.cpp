@@ -65,7 +65,7 @@ int64_t CachedPrompt::Restore(SequenceId sequence) {
   try {
     reused_ = RestoreFrom(PromptCache(path_), sequence);
     if (tells_) Note(fmt::format("prompt cache: {} of {} tokens taken from {}", reused_, rows_.size(), shown));
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {  // no memory for a layer among them
     Note(fmt::format("prompt cache: {} is not used, the prompt is read again: {}", shown, error.what()));
   }
   return reused_;

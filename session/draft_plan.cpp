@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <vector>
 
 #include "core/error.h"
 
@@ -16,6 +17,10 @@ namespace {
 constexpr int kTimedRows[] = {1, 2, 6, 16, 17, kMostTimedRows};
 constexpr int kFirstCheapRows = 17;
 constexpr double kCheap = 1.5;
+/// Where 6 rows cost more than `kDear` rows, 16 would take as long as all other passes together, to tell what the line
+/// through 2 and 6 tells: they are not timed.
+constexpr int kFirstDearRows = 16;
+constexpr double kDear = 2;
 
 /// Limits that the user named, or 0.
 DraftLimits ExplicitLimits(const DrafterConfig& config) {
@@ -36,11 +41,23 @@ void RequireOnePass(const DrafterConfig& config, const DraftLimits& limits, int6
         shaped ? "name fewer or smaller levels" : "lower it");
 }
 
-VerificationCost Measure(const PassTimer& timer) {
+std::vector<VerificationCost::Point> Measure(const PassTimer& timer) {
   std::vector<VerificationCost::Point> points;
   for (const int n : kTimedRows) {
     if (n > timer.timed_rows || (n >= kFirstCheapRows && points.back().ms > kCheap * points.front().ms)) break;
+    if (n == kFirstDearRows && points.back().ms > kDear * points.front().ms) break;
     points.push_back({n, timer.verification_ms(n)});
+  }
+  return points;
+}
+
+/// The curve through `points`; where rows were too dear to time more, on along its last line.
+VerificationCost CurveOf(std::vector<VerificationCost::Point> points, int timed_rows) {
+  const int rows = std::min(timed_rows, kFirstDearRows);
+  if (points.size() > 1 && points.back().rows < rows) {
+    const auto before = points[points.size() - 2], last = points.back();
+    const double row_ms = std::max(0.0, last.ms - before.ms) / (last.rows - before.rows);
+    points.push_back({rows, last.ms + row_ms * (rows - last.rows)});
   }
   return VerificationCost(std::move(points));
 }
@@ -66,8 +83,8 @@ std::string CostText(const VerificationCost& cost) {
 
 /// Fills what `config` left open from timed passes.
 void ResolveOpen(const PassTimer& timer, DrafterConfig& config, DraftPlan& plan) {
-  const VerificationCost cost = Measure(timer);
-  plan.verification_ms.assign(cost.points().begin(), cost.points().end());
+  plan.verification_ms = Measure(timer);
+  const VerificationCost cost = CurveOf(plan.verification_ms, timer.timed_rows);
   if (config.proposal.pass_cost.empty()) config.proposal.pass_cost = CostText(cost);
   ResolveDraftCosts(timer, cost.Ms(1), config);
   if (plan.limits.max_nodes > 0) return;

@@ -52,8 +52,8 @@ LoadedTarget LoadTarget(RuntimeOptions& options, std::shared_ptr<const ModelFile
 
 namespace {
 
-/// Passes that a measurement takes the least of.
-constexpr int kRepeats = 2;
+/// Passes that a measurement takes the least of. What a drafter would read is many rows and decides little: once.
+constexpr int kRepeats = 2, kReadRepeats = 1;
 
 /// A tree of `rows` nodes, `width` children to a node: a chain for 1.
 TokenTree ProbeTree(int rows, int width) {
@@ -66,13 +66,13 @@ TokenTree ProbeTree(int rows, int width) {
 }
 
 /// A pass of another model over `tree` behind `tokens` rows, whatever they hold: only its time is of interest.
-double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree, bool logits) {
+double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree, int repeats, bool logits) {
   const int64_t rows = std::min(tokens, model.max_context() - tree.size());
   const SequenceId sequence = model.Open(rows + tree.size());
   // Pages that nobody wrote would all be one.
   model.model().backend().PoisonKv(model.store().buffer(sequence), 0, rows);
   model.store().CommitPrefill(sequence, rows);
-  const double ms = model.PassMs(sequence, tree, nullptr, kRepeats, logits);
+  const double ms = model.PassMs(sequence, tree, nullptr, repeats, logits);
   model.Close(sequence);
   return ms;
 }
@@ -80,14 +80,14 @@ double OwnPassMs(ModelTarget& model, int64_t tokens, const TokenTree& tree, bool
 }  // namespace
 
 DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& config, const OwnSequence& own) {
-  constexpr int kTreeWidth = 4, kReadRows = 64;
+  constexpr int kTreeWidth = 4, kReadRows = 32;
   const DrafterChoice choice(config.type);
   const bool branches = choice.grows_trees() && config.tree.mode != "off";
   // A sequence of the target's own costs what a window as long as it does.
-  const auto own_ms = [&](int64_t tokens, const TokenTree& tree, bool logits) {
-    if (own.model != nullptr) return OwnPassMs(*own.model, tokens, tree, logits);
+  const auto own_ms = [&](int64_t tokens, const TokenTree& tree, int repeats, bool logits) {
+    if (own.model != nullptr) return OwnPassMs(*own.model, tokens, tree, repeats, logits);
     WindowPolicy window(0, tokens);
-    return target.PassMs(sequence, tree, &window.View(target.committed(sequence)), kRepeats, logits);
+    return target.PassMs(sequence, tree, &window.View(target.committed(sequence)), repeats, logits);
   };
   PassTimer timer;
   timer.max_rows = static_cast<int>(target.max_rows());
@@ -100,10 +100,10 @@ DraftPlan MeasureDraft(ModelTarget& target, SequenceId sequence, DrafterConfig& 
     return target.PassMs(sequence, ProbeTree(1, 1), &window.View(target.committed(sequence)), kRepeats);
   };
   if (own.tokens > 0) {
-    timer.own_ms = [&] { return own_ms(own.tokens, ProbeTree(1, 1), true); };
+    timer.own_ms = [&] { return own_ms(own.tokens, ProbeTree(1, 1), kRepeats, true); };
     timer.read_ms = [&] {
       const auto rows = static_cast<int>(std::min<int64_t>(kReadRows, target.free_rows(sequence)));
-      return own_ms(own.tokens / 2, ProbeTree(rows, 1), false) / rows;
+      return own_ms(own.tokens / 2, ProbeTree(rows, 1), kReadRepeats, false) / rows;
     };
   }
   return ResolveDraft(config, timer);

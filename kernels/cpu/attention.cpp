@@ -420,7 +420,7 @@ void CpuAttention::RunItem(const Plan& plan, int64_t item, Worker& worker) {
 
 void CpuAttention::RunSplit(const Plan& plan) {
   for (Worker& worker : workers_) worker.prepared = -1;
-  // Neighbouring chunks go to the same worker: what it asks for ahead is what it reads next.
+  // Neighbouring chunks go to the same worker: what it asks for ahead is what it reads next, until it helps another.
   team_->Balance(plan.units * plan.chunks, [&](int w, auto next) {
     const Session session(*kernels_);
     for (int64_t item; (item = next()) >= 0;) RunItem(plan, item, workers_[w]);
@@ -473,7 +473,7 @@ void CpuAttention::Run(const AttentionArgs& args) {
   plan.units = CeilDiv(plan.tokens, plan.tokens_per_unit) * geometry.kv_heads;
   for (int64_t t = 0; t < plan.tokens; ++t) plan.chunks = std::max(plan.chunks, plan.position(t) / kKeyChunk + 1);
   MakeRoom(plan);
-  // Many units: each walks its whole context. Few: the context is shared out by chunks. Same sums either way.
+  // Many units, or one chunk: each walks its whole context. Few: it is shared out by chunks. Same sums either way.
   if (plan.units < SplitUnits() && plan.chunks > 1) return RunSplit(plan);
   std::atomic<int64_t> next{0};
   team_->Run([&](int w) {

@@ -54,7 +54,7 @@ class CpuAttention {
     SoftmaxRows Rows(const Plan& plan, const Unit& unit);
   };
 
-  /// Passes of fewer units share the context out by chunks.
+  /// Passes of fewer units share a context of several chunks out by them.
   int64_t SplitUnits() const { return 4 * team_->size(); }
   /// Makes room for every pass over the plan's cache, so that later ones allocate nothing.
   void MakeRoom(const Plan& plan);

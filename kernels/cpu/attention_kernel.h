@@ -6,7 +6,6 @@
 /// One step of the attention reduction, included after a simd_*.h by files that define
 ///   kProductRows, kProductVectors  rows and vectors whose sums a product keeps in registers
 ///   kPairsPerPart                  how often it asks for memory: every so many pairs of its depth
-///   kPassRows                      query rows of a pass
 /// Both of its products have the shape
 /// C[rows, cols] = A[rows, depth] * B[depth, cols]: scores = Q * K^T (depth = head dim, cols = 64 keys) and
 /// acc += P * V (depth = keys of a run, cols = head dim). B is stored by pairs of its rows where the type asks for it,
@@ -207,7 +206,6 @@ KernelSet F32Kernels() {
   set.f32 = {PrepareF32, 4, ScoreInF32<F32Format>, softmax, AccumulateInF32<F32Format>};
   set.f16 = {PrepareF32, 4, ScoreInF32<F16Format>, softmax, AccumulateInF32<F16Format>};
   set.bf16 = {PrepareF32, 4, ScoreInF32<Bf16Format>, softmax, AccumulateInF32<Bf16Format>};
-  for (RowTypeKernel* kernel : {&set.f32, &set.f16, &set.bf16}) kernel->pass_rows = kPassRows;
   set.multiply_adds = MultiplyAdds;
   return set;
 }

@@ -102,7 +102,6 @@ class CpuBackend final : public Backend {
         team_(options.threads),
         matmul_(&team_, kernels_, floats),
         int8_matmul_(&team_, kernels_, &ChooseInt8Kernels(isa, features)),
-        weight_pages_(&team_),
         prompt_(ChoosePrompt(isa, stored)),
         attention_(&team_, kernels_, &ChooseQ8(isa, features), prompt_) {}
 
@@ -282,11 +281,7 @@ void CpuBackend::SaveKv(const KvBuffer& buffer, int layer, int64_t rows, std::sp
   const KvGeometry& g = kv.geometry();
   const int64_t head_bytes = CpuKv::ImageBytes(g, rows);
   CHECK(rows >= 0 && rows <= g.capacity && std::ssize(image) == g.kv_heads * head_bytes);
-  team_.ForRange(g.kv_heads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t h = begin; h < end; ++h) {
-      kv.SaveHead(layer, static_cast<int>(h), rows, image.data() + h * head_bytes);
-    }
-  });
+  for (int h = 0; h < g.kv_heads; ++h) kv.SaveHead(layer, h, rows, image.data() + h * head_bytes);
 }
 
 void CpuBackend::LoadKv(KvBuffer& buffer, int layer, int64_t rows, std::span<const std::byte> image,

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/thread_team.h"
 
 namespace longshot {
 
@@ -28,46 +27,37 @@ class HostPages {
   HostPages& operator=(const HostPages&) = delete;
 
   std::byte* data() { return data_; }
-  const std::byte* data() const { return data_; }
 
  private:
   size_t bytes_;
   std::byte* data_ = nullptr;
 };
 
-/// Memory of many matrices in few mappings: one of half a megabyte alone would get no large page.
+/// Memory of many matrices in few mappings: one of half a megabyte alone would get no large page. What is left of a
+/// mapping is never touched, so it takes no memory.
 class SharedPages {
  public:
-  explicit SharedPages(ThreadTeam* team) : team_(team) {}
-
-  /// Lives as long as somebody holds it; begins on a page.
+  /// Lives as long as somebody holds it; begins on a page. Errors: kCapacity.
   std::shared_ptr<std::byte> Take(int64_t bytes) {
-    if (mapping_ == nullptr || size_ - taken_ < bytes) {
-      size_ = std::max(bytes, kMapping);
-      mapping_ = std::make_shared<HostPages>(size_, "weights");
-      taken_ = touched_ = 0;
+    if (bytes >= kOwnMapping) {
+      const auto own = std::make_shared<HostPages>(bytes, "weights");
+      return {own, own->data()};
+    }
+    if (mapping_ == nullptr || kMapping - taken_ < bytes) {
+      mapping_ = std::make_shared<HostPages>(kMapping, "weights");
+      taken_ = 0;
     }
     std::shared_ptr<std::byte> piece(mapping_, mapping_->data() + taken_);
-    taken_ = std::min(taken_ + (bytes + kPage - 1) / kPage * kPage, size_);
-    while (touched_ < taken_) Touch();
+    taken_ += (bytes + kPage - 1) / kPage * kPage;
     return piece;
   }
 
  private:
-  static constexpr int64_t kPage = 4096, kLargePage = int64_t{2} << 20, kMapping = int64_t{32} << 20;
+  static constexpr int64_t kPage = 4096, kOwnMapping = int64_t{8} << 20, kMapping = int64_t{32} << 20;
+  static_assert(kOwnMapping % kPage == 0 && kMapping % kPage == 0);
 
-  /// One large page for each worker: two that want the same one would wait for each other.
-  void Touch() {
-    team_->Run([&](int w) {
-      const int64_t at = touched_ + w * kLargePage;
-      if (at < size_) *(mapping_->data() + at) = std::byte{0};
-    });
-    touched_ += team_->size() * kLargePage;
-  }
-
-  ThreadTeam* team_;
   std::shared_ptr<HostPages> mapping_;
-  int64_t size_ = 0, taken_ = 0, touched_ = 0;  ///< of the mapping, in bytes
+  int64_t taken_ = 0;  ///< of the mapping, in bytes
 };
 
 }  // namespace longshot

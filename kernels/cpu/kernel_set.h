@@ -85,7 +85,8 @@ struct RowTypeKernel {
   void (*unpack_keys)(const std::byte* block, int dim, std::byte* to) = nullptr;
   void (*unpack_values)(const std::byte* block, int dim, std::byte* to) = nullptr;
   int64_t (*unpacked_bytes)(int dim) = nullptr;
-  /// Query rows that go through a step together: whole tiles, whose scores and probabilities stay in the nearest caches.
+  /// Query rows that go through a step together: their scores and probabilities stay in the nearest caches. Where keys
+  /// and values differ, the fewer of both.
   int pass_rows = 32;
 };
 

@@ -2,7 +2,7 @@
 
 namespace longshot {
 namespace {
-constexpr int kProductRows = 6, kProductVectors = 4, kPairsPerPart = 16, kPassRows = 32;
+constexpr int kProductRows = 6, kProductVectors = 4, kPairsPerPart = 16;
 }  // namespace
 }  // namespace longshot
 

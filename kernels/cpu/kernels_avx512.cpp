@@ -3,7 +3,7 @@
 namespace longshot {
 namespace {
 /// Register tile of a product: 6 rows by 4 vectors use 24 of the 32 registers.
-constexpr int kProductRows = 6, kProductVectors = 4, kPairsPerPart = 16, kPassRows = 32;
+constexpr int kProductRows = 6, kProductVectors = 4, kPairsPerPart = 16;
 }  // namespace
 }  // namespace longshot
 

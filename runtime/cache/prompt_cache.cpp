@@ -8,11 +8,11 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <future>
 #include <vector>
 
 #include "core/error.h"
 #include "core/line_vector.h"
+#include "core/side_threads.h"
 
 namespace longshot {
 
@@ -66,21 +66,17 @@ void PromptCache::Restore(KvStore& store, SequenceId sequence, int64_t rows, int
           header_.image_bytes, geometry.layers, image_bytes);
   }
   std::atomic<int> next{0};
-  const auto load_layers = [&] {
-    LineVector<std::byte> section(header_.section_bytes());
-    const std::span<const std::byte> image = std::span(section).first(image_bytes);
+  RunOnThreads(std::min({threads, geometry.layers, kMostRestoreThreads}), [&] {
+    LineVector<std::byte> section;
     for (int layer; (layer = next.fetch_add(1)) < geometry.layers;) {
+      section.resize(header_.section_bytes());
       ReadAt(header_.SectionOffset(layer), section);
       if (!IsSealed(section, layer)) {
         Throw(ErrorCode::kFormat, "the checksum of layer {} does not match: damaged", layer);
       }
-      store.LoadLayer(sequence, layer, rows, image, file_rows);
+      store.LoadLayer(sequence, layer, rows, std::span(section).first(image_bytes), file_rows);
     }
-  };
-  std::vector<std::future<void>> others;
-  for (int i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, load_layers));
-  load_layers();
-  for (std::future<void>& other : others) other.get();
+  });
   store.CommitPrefill(sequence, rows);
 }
 

@@ -16,6 +16,9 @@ namespace longshot {
 /// meanwhile is an `Error`, and the bytes that are used are those whose checksum was verified.
 class PromptCache {
  public:
+  /// Layers that are held beside the cache while rows are restored, at most: more would not be read faster.
+  static constexpr int kMostRestoreThreads = 4;
+
   /// Errors: kIo when it cannot be read, kFormat when it is foreign, truncated or damaged.
   explicit PromptCache(const std::string& path);
   ~PromptCache();

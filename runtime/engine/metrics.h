@@ -24,8 +24,9 @@ struct PhaseTimes {
   double sizing = 0;         ///< passes timed to size proposals
   double draft = 0, score = 0, verify = 0, commit = 0;
   double of(Phase phase) const;
-  double decode() const { return draft + score + verify + commit; }
-  double total() const { return restore + prefill + prefill_draft + sizing + decode(); }
+  /// Sizing among it: whoever waits for the next token waits for that too.
+  double decode() const { return sizing + draft + score + verify + commit; }
+  double total() const { return restore + prefill + prefill_draft + decode(); }
 };
 
 /// Counters of one generation; names in reports are vLLM's (`spec_decode_num_drafts`, ...).

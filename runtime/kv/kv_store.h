@@ -63,7 +63,8 @@ class KvStore {
   void CommitPrefill(SequenceId sequence, int64_t rows);
   /// Bytes of the image of one layer's first `rows` rows: what a file holds of them (`Backend::SaveKv`).
   int64_t ImageBytes(SequenceId sequence, int64_t rows) const;
-  /// Copies the first `rows` rows of a layer into `image`. REQUIRES: rows <= committed; image holds zeros.
+  /// Copies the first `rows` rows of a layer into `image`. Several threads may save different layers.
+  /// REQUIRES: rows <= committed; image holds zeros.
   void SaveLayer(SequenceId sequence, int layer, int64_t rows, std::span<std::byte> image) const;
   /// Writes the first `rows` rows of an image of `image_rows` into a layer; `CommitPrefill` declares them once every
   /// layer has its own. Several threads may load different layers.

@@ -1,6 +1,7 @@
 #include "runtime/model/model_file.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -37,14 +38,27 @@ LoadedModel Load(const std::string& path) {
   return std::filesystem::is_directory(path, ignored) ? OpenCheckpoint(path) : OpenGguf(path);
 }
 
-std::string ChecksumOf(const std::vector<MappedFile>& files) {
+/// Of pieces, in order. Whoever waits for `stop` waits for one piece.
+std::string ChecksumOf(const std::vector<MappedFile>& files, const std::atomic<bool>& stop) {
+  constexpr size_t kPiece = size_t{16} << 20;
   uint64_t hash = 0, bytes = 0;
   for (const MappedFile& file : files) {
-    hash = FastHash(file.bytes(), hash);
+    for (std::span<const std::byte> rest = file.bytes(); !rest.empty() && !stop;) {
+      const size_t size = std::min(kPiece, rest.size());
+      hash = FastHash(rest.first(size), hash);
+      rest = rest.subspan(size);
+    }
     bytes += file.bytes().size();
   }
   return fmt::format("{:016x} ({} bytes)", hash, bytes);
 }
+
+/// A checksum in the making, given up when nobody can ask for it any more.
+struct BegunChecksum {
+  ~BegunChecksum() { stop = true; }
+  std::atomic<bool> stop{false};
+  std::shared_future<std::string> text;  ///< its last holder waits for the thread
+};
 
 }  // namespace
 
@@ -55,7 +69,7 @@ struct ModelFile::Content {
   Lazy<ModelConfig> config;
   Lazy<Vocabulary> vocabulary;
   Lazy<std::string> sha256;
-  std::shared_future<std::string> checksum;  ///< last: destroyed first, it reads the files
+  BegunChecksum checksum;  ///< last: destroyed first, it reads the files
 };
 
 ModelFile::ModelFile(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -113,12 +127,15 @@ std::string ModelFile::Sha256() const {
 }
 
 std::string ModelFile::Checksum() const {
-  return content_->checksum.valid() ? content_->checksum.get() : ChecksumOf(content_->loaded.files);
+  const BegunChecksum& begun = content_->checksum;
+  return begun.text.valid() ? begun.text.get() : ChecksumOf(content_->loaded.files, begun.stop);
 }
 
 void ModelFile::BeginChecksum() const {
-  const auto& files = content_->loaded.files;
-  content_->checksum = std::async(std::launch::async, [&files] { return ChecksumOf(files); }).share();
+  // The default policy: where no thread can be had, `Checksum` computes it.
+  content_->checksum.text = std::async([this_content = content_.get()] {
+                              return ChecksumOf(this_content->loaded.files, this_content->checksum.stop);
+                            }).share();
 }
 
 void ModelFile::ReleasePages() const {

@@ -72,7 +72,7 @@ class ModelFile {
   /// `FastHash` of the whole content and its size as text: tells models apart at every start (SHA-256 of 100 MB takes
   /// a third of a second), but not from one that was forged. Computed at each call, unless it was begun before.
   std::string Checksum() const;
-  /// Computes `Checksum`, once, while the caller does something else.
+  /// Computes `Checksum`, once, while the caller does something else. The destructor stops it.
   void BeginChecksum() const;
   /// Lets the kernel drop pages that packing has read.
   void ReleasePages() const;

@@ -36,10 +36,7 @@ class ByteLevelBpe::Interner {
   }
   size_t size() const { return texts_.size(); }
   // kNoSymbol: it has none.
-  Symbol Find(std::string_view text) const {
-    const Slot& slot = slots_[Place(text, HashOf(text))];
-    return slot.symbol;
-  }
+  Symbol Find(std::string_view text) const { return slots_[Place(text, HashOf(text))].symbol; }
   // `text` must outlive the table.
   Symbol Intern(std::string_view text) {
     if (2 * texts_.size() >= slots_.size()) Grow();

@@ -98,10 +98,11 @@ struct Tokenizer::Parts {
 
 Tokenizer::Parts::Parts(Vocabulary v) : vocabulary(Prepared(std::move(v))), added(vocabulary) {
   const size_t count = vocabulary.pieces.size();
-  // The tables of merges take as long as all the others: every command waits for them at its start.
+  // The tables of merges take as long as all the others: every command waits for them at its start. Where no thread can
+  // be had (default policy), they are made below.
   std::future<ByteLevelBpe> merges;
   if (vocabulary.kind == TokenizerKind::kByteLevelBpe) {
-    merges = std::async(std::launch::async, [this] { return ByteLevelBpe(vocabulary); });
+    merges = std::async([this] { return ByteLevelBpe(vocabulary); });
   } else {
     sentence_piece.emplace(vocabulary);
   }

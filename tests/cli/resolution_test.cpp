@@ -227,6 +227,20 @@ TEST(DraftPlan, PassesThatCannotPayAreNotTimed) {
   EXPECT_EQ(timed, (std::vector{1, 2, 6, 16}));
 }
 
+TEST(DraftPlan, WhereRowsAreDearTheLineIsContinued) {
+  DrafterConfig config;
+  std::vector<int> timed;
+  PassTimer timer = LinearTimer(10, 0);
+  timer.verification_ms = [&](int rows) {
+    timed.push_back(rows);
+    return rows == 1 ? 10.0 : 12 + 3.0 * (rows - 2);
+  };
+  const DraftPlan plan = ResolveDraft(config, timer);
+  EXPECT_EQ(timed, (std::vector{1, 2, 6}));
+  EXPECT_EQ(plan.cost(16), 5.4);
+  EXPECT_GT(plan.limits.max_nodes, 5) << "copies may be longer than what was timed";
+}
+
 TEST(DraftPlan, TheCurveKeepsTheStepOfATile) {
   DrafterConfig config;
   PassTimer timer = LinearTimer(10, 0);

@@ -45,7 +45,7 @@ std::vector<float> Everything(const CpuOptions& options, int threads) {
       SetRows(c, draws);
       const auto kv = WriteKv(*backend, c);
       keep(Attend(*backend, *kv, c));
-      c.first_row = 27;  // few units: the context is shared out by chunks
+      c.first_row = 27;  // few units: a context of several chunks is shared out by them
       keep(Attend(*backend, *kv, c));
       const std::vector<int64_t> slots = {base + 1, base + 7, base + 29};
       backend->CompactKv(*kv, base, slots);

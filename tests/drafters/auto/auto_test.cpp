@@ -145,6 +145,17 @@ TEST(Auto, PassesThatTakeLongerThanProbedAreNoticed) {
   EXPECT_GT(world.Run(1000), 0.95) << "the same offers lose now";
 }
 
+TEST(Auto, WantsTopTokensOfRoundsButNotOfThePrompt) {
+  DrafterConfig config;
+  config.type = "token-recycling";
+  const Taps alone = MakeDrafter(config)->Needs();
+  config.type = "auto";
+  const Taps all = MakeDrafter(config)->Needs();
+  EXPECT_GT(alone.prefill_rows, 0);
+  EXPECT_EQ(all.prefill_rows, 0);
+  EXPECT_EQ(all.top_k, alone.top_k);
+}
+
 TEST(Auto, EveryArmObservesEveryRound) {
   std::vector<std::unique_ptr<Drafter>> arms;
   const double never = 0;

@@ -122,7 +122,7 @@ testing::AssertionResult SameBits(const float* got, const float* want, int64_t r
 TEST(Int8Products, EverySetHasTheBitsOfTheDefinitionForEveryTypeAndNumberOfRows) {
   constexpr int64_t kRows = 130, kOutputs = 42;
   ThreadTeam team(1);
-  SharedPages memory(&team);
+  SharedPages memory;
   for (const DType type : kBlockTypes) {
     const bool super_blocks = FormatOf(type).super_blocks;
     for (const int64_t inputs : {super_blocks ? 256 : 32, super_blocks ? 768 : 928}) {
@@ -149,7 +149,7 @@ TEST(Int8Products, EverySetHasTheBitsOfTheDefinitionForEveryTypeAndNumberOfRows)
 TEST(Int8Products, ARowThatIsNotANumberStaysOne) {
   constexpr int64_t kRows = 19, kOutputs = 32, kInputs = 256;
   ThreadTeam team(1);
-  SharedPages memory(&team);
+  SharedPages memory;
   for (const DType type : {DType::kQ4_1, DType::kQ8_0, DType::kQ6_K}) {
     Draws draws(kSeed);
     const StoredMatrix matrix(draws, type, kOutputs, kInputs);

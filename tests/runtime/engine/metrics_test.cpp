@@ -14,6 +14,7 @@ TEST(PhaseTimes, EachPhaseHasItsNameAndTime) {
     total += times.of(static_cast<Phase>(i));
   }
   EXPECT_EQ(total, times.total());
+  EXPECT_EQ(times.decode(), 4 + 5 + 6 + 7 + 8) << "sizing is waited for";
   EXPECT_EQ(Name(Phase::kRestore), "restore");
   EXPECT_EQ(Name(Phase::kPrefill), "prefill_target");
   EXPECT_EQ(Name(Phase::kPrefillDraft), "prefill_draft");

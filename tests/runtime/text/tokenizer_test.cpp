@@ -53,6 +53,24 @@ TEST(ByteLevelTokenizer, AppliesMergesBestFirst) {
   EXPECT_EQ(t.Encode(""), Ids{});
 }
 
+TEST(ByteLevelTokenizer, MoreMergesThanPiecesAreStillTold) {
+  std::vector<std::pair<std::string, std::string>> merges;
+  for (char a = 'a'; a <= 'z'; ++a) {
+    for (char b = 'a'; b <= 'z'; ++b) merges.emplace_back(std::string(1, a), std::string(1, b));
+  }
+  for (size_t pair = 0; pair < 100; ++pair) {
+    for (char c = 'a'; c <= 'z'; ++c) {
+      merges.emplace_back(merges[pair].first + merges[pair].second, std::string(1, c));
+    }
+  }
+  Vocabulary v = ByteLevel("gpt-2", {}, {{"abz", TokenKind::kNormal}, {"dvq", TokenKind::kNormal}});
+  v.merges = merges;
+  const Tokenizer t(v);
+  EXPECT_EQ(t.Encode("abz"), (Ids{256}));
+  EXPECT_EQ(t.Encode("dvq"), (Ids{257}));
+  EXPECT_EQ(t.Encode("abc"), (Ids{'a', 'b', 'c'})) << "merged, but no piece";
+}
+
 TEST(ByteLevelTokenizer, AMergeWithoutATokenFallsBackToBytes) {
   Vocabulary v = ByteLevel("gpt-2", {{"a", "b"}});
   v.pieces[256] = "unrelated";
