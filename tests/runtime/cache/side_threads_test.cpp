@@ -88,7 +88,7 @@ TEST(SideThreads, AChecksumThatWasBegunIsTheSame) {
   const auto file = TinyModel("llama");
   const std::string computed = file->Checksum();
   file->BeginChecksum();
-  const Tokenizer beside(ByteLevel("gpt-2", {{"a", "b"}}));
+  const Tokenizer beside(testing_text::ByteLevel("gpt-2", {{"a", "b"}}));
   EXPECT_EQ(file->Checksum(), computed);
   EXPECT_EQ(file->Checksum(), computed) << "asked again";
 }
