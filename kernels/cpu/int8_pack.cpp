@@ -66,10 +66,37 @@ void StoreScales(const StoredGroup& g, const TileLayout& layout, std::byte* head
   }
 }
 
+/// Q4_0 and Q4_1 hold element j in the low half of byte j, element j + 16 in its high half: word v of these bytes is
+/// word v of the plane, so a start is not spent on taking them apart and together again.
+template <DType type>
+constexpr bool kNibblesAsStored = type == DType::kQ4_0 || type == DType::kQ4_1;
+
+template <DType type>
+void PackNibbleRow(const std::byte* stored, int64_t groups, int output, std::byte* to) {
+  constexpr TileLayout kLayout(type);
+  constexpr bool kMinimum = kLayout.format.has_minimum;
+  constexpr int64_t kBlockBytes = Info(type).block_bytes, kNibbles = kMinimum ? 4 : 2;
+  for (int64_t i = 0; i < groups; ++i) {
+    const std::byte* block = stored + i * kBlockBytes;
+    std::byte* group = to + kLayout.group_offset(i);
+    std::byte* plane = group + output / 16 * 4 * kLineBytes + output % 16 * 4;
+    for (int v = 0; v < 4; ++v) std::memcpy(plane + v * kLineBytes, block + kNibbles + 4 * v, 4);
+    std::byte* tables = group + kLayout.quant_bytes() + output * 2;
+    std::memcpy(tables, block, 2);
+    if constexpr (kMinimum) std::memcpy(tables + kLayout.group_table(), block + 2, 2);
+  }
+}
+
 template <DType type>
 void PackRows(const WeightSource& source, int64_t first, std::byte* to) {
   constexpr TileLayout kLayout(type);
   const int64_t end = std::min(first + kTileOutputs, source.outputs), groups = source.inputs / kGroupInputs;
+  if constexpr (kNibblesAsStored<type>) {
+    for (int64_t row = first; row < end; ++row) {
+      PackNibbleRow<type>(source.stored(row), groups, static_cast<int>(row - first), to);
+    }
+    return;
+  }
   std::vector<StoredGroup> decoded(static_cast<size_t>(groups));
   for (int64_t row = first; row < end; ++row) {
     DecodeGroups(type, source.stored(row), decoded);
