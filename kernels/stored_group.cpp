@@ -128,12 +128,6 @@ StoredGroup Decode(const std::byte* row, int64_t group) {
 
 }  // namespace
 
-StoredGroup DecodeGroup(DType type, const std::byte* row, int64_t group) {
-  StoredGroup decoded;
-  ForBlockType(type, [&]<DType kType>() { decoded = Decode<kType>(row, group); });
-  return decoded;
-}
-
 void DecodeGroups(DType type, const std::byte* row, std::span<StoredGroup> groups) {
   ForBlockType(type, [&]<DType kType>() {
     for (size_t i = 0; i < groups.size(); ++i) groups[i] = Decode<kType>(row, static_cast<int64_t>(i));

@@ -63,10 +63,7 @@ struct StoredGroup {
   std::array<int8_t, 2> sub_scales = {1, 1}, sub_minima = {1, 1};
 };
 
-/// Group `group` of the row at `row`. REQUIRES: a block type.
-StoredGroup DecodeGroup(DType type, const std::byte* row, int64_t group);
-
-/// The first `groups.size()` groups of the row. REQUIRES: a block type.
+/// The first `groups.size()` groups of the row at `row`. REQUIRES: a block type.
 void DecodeGroups(DType type, const std::byte* row, std::span<StoredGroup> groups);
 
 /// Calls use.operator()<type>(). REQUIRES: a block type.

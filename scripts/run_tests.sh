@@ -81,10 +81,11 @@ only='-LE gpu|slow'
 # The short form sanitizes the folders that touch raw memory and files; `--long` and `make asan` all of them.
 memory_folders="core;kernels;runtime/config;runtime/text;runtime/kv;runtime/model;runtime/cache;retrieval"
 [ -z "$long" ] || memory_folders="$memory_folders;runtime/spec;runtime/engine;verifier;drafters;tasks;session;experiments;cli"
+threaded_folders="core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache"
 
 build release release all && check release build ${only}
 build "ASan + UBSan" asan tests_unit "$memory_folders" && check "ASan + UBSan" build-asan -L unit ${only}
-build TSan tsan tests_threads "core;kernels;runtime/text;runtime/kv;runtime/model;runtime/cache" && check TSan build-tsan -L threads ${only}
+build TSan tsan tests_threads "$threaded_folders" && check TSan build-tsan -L threads ${only}
 script fuzzing tests/fuzz/run_short.sh ${long:+--long}
 
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -41,9 +41,11 @@ float Int8Product(DType type, const std::byte* blocks, const Int8Row& x) {
   const StoredFormat format = FormatOf(type);
   const int parts = format.halves ? 2 : 1, width = kGroupInputs / parts;
   const int offset = format.has_minimum ? 0 : 1 << format.offset_bits;
+  std::vector<StoredGroup> groups(x.scales.size());
+  DecodeGroups(type, blocks, groups);
   float f = 0;
   for (size_t g = 0; g < x.scales.size(); ++g) {
-    const StoredGroup weights = DecodeGroup(type, blocks, static_cast<int64_t>(g));
+    const StoredGroup& weights = groups[g];
     for (int part = 0; part < parts; ++part) {
       int32_t dot = 0, sum = 0;
       for (int i = part * width; i < (part + 1) * width; ++i) {

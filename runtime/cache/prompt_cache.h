@@ -31,8 +31,8 @@ class PromptCache {
   /// Rows that a prompt shares with the file: the longest common prefix of the tokens.
   int64_t CommonRows(std::span<const Token> tokens) const;
   /// Reads the first `rows` rows into an empty sequence and commits them. Errors: kFormat when the geometry is another
-  /// or a checksum fails, kIo; then nothing is committed. REQUIRES: rows <= capacity and rows of the file, threads
-  /// >= 1.
+  /// or a checksum fails, kIo; then nothing is committed.
+  /// REQUIRES: rows <= capacity and rows of the file, threads >= 1.
   void Restore(KvStore& store, SequenceId sequence, int64_t rows, int threads = 1) const;
 
  private:

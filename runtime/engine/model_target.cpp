@@ -147,11 +147,11 @@ int64_t ModelTarget::free_rows(SequenceId sequence) const {
 }
 
 double ModelTarget::PassMs(SequenceId sequence, const TokenTree& tree, const KvView* view, int repeats, bool logits) {
-  // Layers are alike: a part of them tells what all of them take.
+  // Layers are alike: a part of them tells what all of them take, and few are enough where many rows take long.
   constexpr int kFewestLayers = 4, kPart = 4, kManyRows = 6;
   CHECK(!rounds_[sequence].has_value(), "a scored tree waits for its commit");
-  const int part = tree.size() < kManyRows ? model_->config().layers / kPart : kFewestLayers;
-  const int layers = model_->config().layers, timed = std::min(layers, std::max(kFewestLayers, part));
+  const int layers = model_->config().layers, part = tree.size() < kManyRows ? layers / kPart : kFewestLayers;
+  const int timed = std::min(layers, std::max(kFewestLayers, part));
   const Round round = store_.BeginRound(sequence, tree.size());
   const auto time_ms = [&](int begin, int end, bool head) {
     const auto start = std::chrono::steady_clock::now();
